@@ -1,0 +1,169 @@
+"""Organisations, people, the roles they hold and the grants by which they see."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+
+from weilu.kernel.ids import uuid7
+from weilu.kernel.times import now
+
+
+class Organisation(models.Model):
+    """A customer 甲方 (a tenant, owner of rows), a vendor 乙方, or an end-user organisation."""
+
+    class Kind(models.TextChoices):
+        CUSTOMER = "customer", "甲方"
+        VENDOR = "vendor", "乙方"
+        END_USER = "end-user", "最终用户方"
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    code = models.CharField(max_length=20, unique=True)  # stands in numbers: JZ-BG-2026-0147
+    name = models.CharField(max_length=100)
+    short_name = models.CharField(max_length=30)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Department(models.Model):
+    """A part of an organisation and the person who heads it."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="departments")
+    name = models.CharField(max_length=60)
+    head = models.ForeignKey("Person", models.PROTECT, null=True, related_name="heads")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class People(BaseUserManager["Person"]):
+    def holding(self, role: str, owner: Organisation, at: datetime | None = None) -> models.QuerySet[Person]:
+        """Active people who hold `role` towards the customer `owner` at the instant `at`."""
+        at = at or now()
+        return self.filter(is_active=True, holdings__role=role, holdings__owner=owner).filter(
+            Q(holdings__until=None) | Q(holdings__until__gt=at), holdings__since__lte=at
+        ).order_by("id").distinct()
+
+
+class Person(AbstractBaseUser):
+    """Somebody who signs in; belongs to one organisation, may hold roles towards several."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    username = models.CharField(max_length=40, unique=True)
+    name = models.CharField(max_length=60)
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="people")
+    department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="people")
+    title = models.CharField(max_length=60, default="")  # what the door says: 技术部门负责人
+    is_active = models.BooleanField(default=True)
+    language = models.CharField(max_length=10, default="zh-hans")
+
+    USERNAME_FIELD = "username"
+    objects = People()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def actor(self) -> str:
+        """The name under which evidence records what this person did."""
+        return f"{self.name} <{self.username}@{self.organisation.code}>"
+
+    @cached_property
+    def owner_ids(self) -> frozenset[int]:
+        """The customer organisations whose rows this person may see now: the grants, nothing else."""
+        return frozenset(Grant.objects.in_force(now()).filter(person=self).values_list("organisation_id", flat=True))
+
+    @cached_property
+    def owner_codes(self) -> frozenset[str]:
+        """The codes of `owner_ids`, for rooms below that know organisations as text."""
+        codes = Organisation.objects.filter(id__in=self.owner_ids).values_list("code", flat=True)
+        return frozenset(codes)
+
+    @cached_property
+    def rights(self) -> frozenset[str]:
+        """What this person may do anywhere: the rights of every role held now (see `roles`)."""
+        from weilu.accounts.roles import ROLES
+
+        held = RoleHolding.objects.in_force(now()).filter(person=self).values_list("role", flat=True)
+        return frozenset(right for role in held for right in ROLES[role].rights)
+
+
+class DatedRows(models.QuerySet[Any]):
+    def in_force(self, at: datetime) -> Self:
+        """Rows whose period holds the instant `at`."""
+        return self.filter(Q(until=None) | Q(until__gt=at), since__lte=at)
+
+
+class RoleHolding(models.Model):
+    """A person holds a role towards a customer organisation, for a time."""
+
+    person = models.ForeignKey(Person, models.PROTECT, related_name="holdings")
+    owner = models.ForeignKey(Organisation, models.PROTECT, related_name="holdings")
+    role = models.CharField(max_length=40)
+    since = models.DateTimeField(default=now)
+    until = models.DateTimeField(null=True)
+
+    objects = DatedRows.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["person", "owner", "role"], name="one_holding")]
+
+
+class Grant(models.Model):
+    """A person may see the rows of a customer organisation, for a time and from a source."""
+
+    person = models.ForeignKey(Person, models.PROTECT, related_name="grants")
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="grants")
+    scope = models.CharField(max_length=40, default="all")
+    right = models.CharField(max_length=40, default="see")
+    since = models.DateTimeField(default=now)
+    until = models.DateTimeField(null=True)
+    source = models.CharField(max_length=100)  # 在职, a contract's number
+
+    objects = DatedRows.as_manager()
+
+
+class OwnedRows(models.QuerySet[Any]):
+    def visible_to(self, person: Person) -> Self:
+        """The rows of the customers that `person`'s grants name."""
+        return self.filter(owner_id__in=person.owner_ids)
+
+    def fetch(self, person: Person, uid: uuid.UUID | str) -> Any:
+        """The visible row with this uid; raises NotVisible whether it is hidden or does not exist."""
+        from weilu.kernel.refused import NotVisible
+
+        try:
+            found = self.visible_to(person).filter(uid=uuid.UUID(str(uid))).first()
+        except ValueError:
+            found = None
+        if found is None:
+            raise NotVisible(str(uid))
+        return found
+
+
+class Owned(models.Model):
+    """A row that belongs to one customer organisation and is named by a uid outside."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    owner = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+
+    objects = OwnedRows.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class SignInTry(models.Model):
+    """A sign-in that failed, kept for throttling by name and by address."""
+
+    username = models.CharField(max_length=40, db_index=True)
+    address = models.CharField(max_length=45, db_index=True)
+    at = models.DateTimeField(default=now, db_index=True)

@@ -1,0 +1,46 @@
+"""The roles of the field (DOMAIN.md, people) and the rights each carries."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+RIGHTS = {
+    "changes.request": _("发起变更"),
+    "evidence.see": _("查看存证"),
+    "evidence.export": _("导出存证包"),
+    "people.see": _("查看人员与角色"),
+    "people.manage": _("管理人员与角色"),
+    "systems.see": _("查看系统"),
+    "systems.manage": _("管理系统"),
+    "flows.publish": _("发布流程"),
+    "sheets.cancel": _("作废报告单编号"),
+}
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role: the name people know it by and the rights it carries."""
+
+    key: str
+    title: object
+    rights: frozenset[str]
+
+
+def _role(key: str, title: object, *rights: str) -> Role:
+    everybody = {"evidence.see", "systems.see", "people.see"}
+    return Role(key, title, frozenset(rights) | everybody)
+
+
+ROLES = {
+    role.key: role
+    for role in (
+        _role("requester", _("申请人"), "changes.request"),
+        _role("department_head", _("部门负责人"), "changes.request"),
+        _role("technical_head", _("技术部门负责人"), "changes.request"),
+        _role("leader", _("用户领导"), "evidence.export"),
+        _role("security_office", _("信息安全领导办公室"), "evidence.export"),
+        _role("administrator", _("系统管理员"), "people.manage", "systems.manage", "flows.publish", "evidence.export", "sheets.cancel"),
+        _role("engineer", _("维护工程师"), "evidence.export"),
+        _role("development_head", _("软件开发负责人"), "evidence.export"),
+    )
+}

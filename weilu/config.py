@@ -1,0 +1,102 @@
+"""The settings an installation has, read from the environment; `docs/operations.md` explains each."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+class WrongSetting(Exception):
+    """A setting has a value Weilu cannot work with; the message is the sentence to show."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the environment says, checked."""
+
+    data_dir: Path  # WEILU_DATA_DIR: database, files, keys, attempts
+    database_url: str  # WEILU_DATABASE_URL: sqlite:///path or postgresql://user:password@host:port/name
+    secret_key: str  # WEILU_SECRET_KEY: signs sessions
+    hosts: tuple[str, ...]  # WEILU_ALLOWED_HOSTS: names the site answers to, comma separated
+    port: int  # PORT
+    log_origin: str  # WEILU_LOG_ORIGIN: the name of the evidence log
+    checkpoint_seconds: int  # WEILU_CHECKPOINT_SECONDS: longest time between two checkpoints
+    debug: bool  # WEILU_DEBUG
+
+    def database(self) -> dict[str, object]:
+        """Django's `DATABASES["default"]`."""
+        parts = urlsplit(self.database_url)
+        if parts.scheme == "sqlite":
+            return {
+                "ENGINE": "django.db.backends.sqlite3",
+                "NAME": unquote(self.database_url.removeprefix("sqlite:///")),
+                "OPTIONS": {
+                    "transaction_mode": "IMMEDIATE",
+                    "timeout": 20,
+                    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
+                },
+            }
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path.lstrip("/")),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": _query(parts.query).get("host", parts.hostname or ""),
+            "PORT": str(parts.port or ""),
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+        }
+
+
+def _query(text: str) -> dict[str, str]:
+    pairs = (piece.split("=", 1) for piece in text.split("&") if "=" in piece)
+    return {key: unquote(value) for key, value in pairs}
+
+
+def read_config(env: Mapping[str, str] | None = None) -> Config:
+    """The configuration in `env` (default: the process's); raises WrongSetting with a sentence."""
+    env = os.environ if env is None else env
+    data_dir = Path(env.get("WEILU_DATA_DIR") or "var").expanduser().absolute()
+    url = env.get("WEILU_DATABASE_URL") or f"sqlite:///{data_dir / 'weilu.sqlite3'}"
+    if not url.startswith(("sqlite:///", "postgresql://")):
+        raise WrongSetting("WEILU_DATABASE_URL 应以 sqlite:/// 或 postgresql:// 开头。改正后重新启动。")
+    try:
+        urlsplit(url).port  # noqa: B018  (reading it checks it)
+    except ValueError:
+        raise WrongSetting("WEILU_DATABASE_URL 的端口不是 1 到 65535 的数。改正后重新启动。") from None
+    return Config(
+        data_dir=data_dir,
+        database_url=url,
+        secret_key=env.get("WEILU_SECRET_KEY") or _kept_secret(data_dir),
+        hosts=tuple(h.strip() for h in (env.get("WEILU_ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]").split(",")),
+        port=_number(env, "PORT", 8000, 1, 65535),
+        log_origin=env.get("WEILU_LOG_ORIGIN") or "weilu.local/log1",
+        checkpoint_seconds=_number(env, "WEILU_CHECKPOINT_SECONDS", 600, 1, 600),
+        debug=(env.get("WEILU_DEBUG") or "") == "1",
+    )
+
+
+def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise WrongSetting(f"{name} 现在是「{text[:40]}」，应是 {low} 到 {high} 的整数。改正后重新启动。")
+    return int(text)
+
+
+def _kept_secret(data_dir: Path) -> str:
+    """The key kept in the data folder, made at first use and readable by its owner only."""
+    place = data_dir / "keys" / "session.key"
+    try:
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+                out.write(secrets.token_urlsafe(48))
+        return place.read_text()
+    except FileExistsError:
+        return place.read_text()
+    except OSError as problem:
+        raise WrongSetting(
+            f"WEILU_DATA_DIR（{data_dir}）不能读写：{problem.strerror}。换一个可写的目录，或改它的权限。"
+        ) from None

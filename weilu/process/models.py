@@ -1,0 +1,163 @@
+"""Work items and the flows they follow: steps visited, who is asked, what was said, facts on record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from weilu.accounts.models import Organisation, Owned, Person
+from weilu.kernel.times import now
+from weilu.systems.models import System
+
+
+class FlowVersion(models.Model):
+    """One immutable version of a flow definition, known by the digest of its source."""
+
+    owner = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    key = models.CharField(max_length=60)  # changes.normal
+    number = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)
+    source = models.TextField()  # YAML, byte for byte what was published
+    published_at = models.DateTimeField(default=now)
+    published_by = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "key", "number"], name="one_flow_number"),
+            models.UniqueConstraint(fields=["owner", "key", "digest"], name="one_flow_digest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} v{self.number}"
+
+
+class WorkItem(Owned):
+    """工单: one piece of work on its way through a flow; the room above adds its own row one-to-one."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "进行中"
+        CLOSED = "closed", "已办结"
+
+    number = models.CharField(max_length=40, unique=True)
+    kind = models.CharField(max_length=20)  # change
+    title = models.CharField(max_length=200)
+    system = models.ForeignKey(System, models.PROTECT, related_name="items")
+    requester = models.ForeignKey(Person, models.PROTECT, related_name="requested")
+    flow = models.ForeignKey(FlowVersion, models.PROTECT, related_name="items")
+    step = models.CharField(max_length=40)  # key of the present step; "" once closed
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    priority = models.CharField(max_length=10, default="normal")
+    facets = models.JSONField(default=dict)  # constants that conditions of the flow may ask for
+    subject = models.CharField(max_length=64, default="")  # digest of what is being approved; "" before there is any
+    turn = models.PositiveIntegerField(default=0)  # grows with every act; a page that shows an older turn is stale
+    opened_at = models.DateTimeField(default=now)
+    due_at = models.DateTimeField(null=True)  # of the present step, in UTC
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["owner", "due_at", "id"], condition=Q(state="open"), name="open_items"),
+            models.Index(fields=["requester", "-id"], name="items_by_requester"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.title}"
+
+
+class StepVisit(models.Model):
+    """One stay of an item at a step; a return opens a new visit, an old one is never reopened."""
+
+    class Outcome(models.TextChoices):
+        OPEN = "open", "进行中"
+        DONE = "done", "通过"
+        RETURNED = "returned", "已退回"
+        VOIDED = "voided", "已失效"
+        NOT_REQUIRED = "not-required", "不需要"
+
+    item = models.ForeignKey(WorkItem, models.PROTECT, related_name="visits")
+    step = models.CharField(max_length=40)
+    ordinal = models.PositiveIntegerField()  # 1, 2, … among the visits of this step
+    outcome = models.CharField(max_length=15, choices=Outcome.choices, default=Outcome.OPEN)
+    reason = models.TextField(default="")
+    opened_at = models.DateTimeField(default=now)
+    due_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["item", "step", "ordinal"], name="one_visit_ordinal")]
+
+
+class Seats(models.QuerySet[Any]):
+    def todo(self, person: Person) -> Seats:
+        """What waits for `person`, the earliest due first."""
+        return self.filter(person=person, open=True).order_by("due_at", "id")
+
+
+class Seat(models.Model):
+    """A person asked to act in a visit: one row per visit and person; open until they or the visit are done."""
+
+    visit = models.ForeignKey(StepVisit, models.PROTECT, related_name="seats")
+    item = models.ForeignKey(WorkItem, models.PROTECT, related_name="seats")
+    person = models.ForeignKey(Person, models.PROTECT, related_name="seats")
+    open = models.BooleanField(default=True)
+    due_at = models.DateTimeField(null=True)
+    since = models.DateTimeField(default=now)
+
+    objects = Seats.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["visit", "person"], name="one_seat")]
+        indexes = [models.Index(fields=["person", "due_at", "id"], condition=Q(open=True), name="todo")]
+
+
+class Opinion(models.Model):
+    """What somebody said in a visit, signed with the digest they saw; never changed."""
+
+    class Act(models.TextChoices):
+        AGREE = "agree", "同意"
+        RETURN = "return", "退回"
+        REFUSE = "refuse", "不同意"  # where the step says `veto: false`
+
+    visit = models.ForeignKey(StepVisit, models.PROTECT, related_name="opinions")
+    item = models.ForeignKey(WorkItem, models.PROTECT, related_name="opinions")
+    person = models.ForeignKey(Person, models.PROTECT, related_name="opinions")
+    act = models.CharField(max_length=10, choices=Act.choices)
+    words = models.TextField(default="")
+    subject = models.CharField(max_length=64, default="")
+    at = models.DateTimeField(default=now)
+    evidence = models.UUIDField()  # ref of the evidence entry
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["visit", "person"], name="one_opinion")]
+
+
+class Fact(models.Model):
+    """Something established about an item, bound to the digest of what was approved: what gates ask for."""
+
+    item = models.ForeignKey(WorkItem, models.PROTECT, related_name="facts")
+    key = models.CharField(max_length=60)  # backup.restored
+    subject = models.CharField(max_length=64)
+    holds = models.BooleanField(default=True)  # a later row of the same key and subject replaces an earlier one
+    proof = models.CharField(max_length=300)  # one line for the gate: 09-28 02:14 备份, 03:05 还原验证
+    source = models.CharField(max_length=120)  # a run's number or a person
+    at = models.DateTimeField(default=now)
+    evidence = models.UUIDField()
+
+    class Meta:
+        indexes = [models.Index(fields=["item", "key", "-id"], name="facts_of_item")]
+
+
+class Event(models.Model):
+    """One line of an item's timeline that is not an opinion: a version written, a run ended, a notice sent."""
+
+    item = models.ForeignKey(WorkItem, models.PROTECT, related_name="events")
+    at = models.DateTimeField(default=now)
+    actor = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")  # none for the machine
+    kind = models.CharField(max_length=20)  # file, run, notice, flow
+    words = models.CharField(max_length=400)
+    link = models.CharField(max_length=200, default="")
+    evidence = models.UUIDField(null=True)
+
+
