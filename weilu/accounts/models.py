@@ -11,7 +11,9 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
 
+from weilu.accounts.roles import ROLES
 from weilu.kernel.ids import uuid7
+from weilu.kernel.refused import NotVisible
 from weilu.kernel.times import now
 
 
@@ -89,11 +91,20 @@ class Person(AbstractBaseUser):
 
     @cached_property
     def rights(self) -> frozenset[str]:
-        """What this person may do anywhere: the rights of every role held now (see `roles`)."""
-        from weilu.accounts.roles import ROLES
+        """The rights of every role held now, whatever the customer: which pages may open at all."""
+        return frozenset(right for rights in self.rights_by_owner.values() for right in rights)
 
-        held = RoleHolding.objects.in_force(now()).filter(person=self).values_list("role", flat=True)
-        return frozenset(right for role in held for right in ROLES[role].rights)
+    def may(self, right: str, owner_id: int) -> bool:
+        """Whether a role held towards this customer carries `right`."""
+        return right in self.rights_by_owner.get(owner_id, frozenset())
+
+    @cached_property
+    def rights_by_owner(self) -> dict[int, frozenset[str]]:
+        """For each customer (id) towards whom roles are held now: the rights they carry (see `roles`)."""
+        held: dict[int, frozenset[str]] = {}
+        for owner_id, role in RoleHolding.objects.in_force(now()).filter(person=self).values_list("owner_id", "role"):
+            held[owner_id] = held.get(owner_id, frozenset()) | ROLES[role].rights
+        return held
 
 
 class DatedRows(models.QuerySet[Any]):
@@ -138,8 +149,6 @@ class OwnedRows(models.QuerySet[Any]):
 
     def fetch(self, person: Person, uid: uuid.UUID | str) -> Any:
         """The visible row with this uid; raises NotVisible whether it is hidden or does not exist."""
-        from weilu.kernel.refused import NotVisible
-
         try:
             found = self.visible_to(person).filter(uid=uuid.UUID(str(uid))).first()
         except ValueError:

@@ -81,6 +81,7 @@ class StepVisit(models.Model):
     ordinal = models.PositiveIntegerField()  # 1, 2, … among the visits of this step
     outcome = models.CharField(max_length=15, choices=Outcome.choices, default=Outcome.OPEN)
     reason = models.TextField(default="")
+    resume = models.CharField(max_length=40, default="")  # the step to go straight back to, after `resume: direct`
     opened_at = models.DateTimeField(default=now)
     due_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)

@@ -1,0 +1,156 @@
+"""What changes accounts: organisations, people, roles, sign-in."""
+
+from datetime import datetime
+
+from django.contrib.auth.hashers import check_password as matches
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from weilu.accounts import rules
+from weilu.accounts.models import Department, Grant, Organisation, Person, RoleHolding, SignInTry
+from weilu.accounts.roles import ROLES
+from weilu.evidence.actions import stage
+from weilu.kernel import text
+from weilu.kernel.actions import action
+from weilu.kernel.refused import Refused
+from weilu.kernel.times import now
+
+
+@action("accounts.found_organisation")
+def found_organisation(
+    by: Person | None, *, code: str, name: str, short_name: str, kind: str = Organisation.Kind.CUSTOMER
+) -> Organisation:
+    """Register an organisation; `by` is None only while the installation has nobody yet."""
+    _may_manage(by)
+    code = text.code(code, _("单位代号"), field="code", longest=20)
+    if Organisation.objects.filter(code=code).exists():
+        raise Refused(_("代号 %(code)s 已被使用，换一个") % {"code": code}, field="code")
+    found = Organisation.objects.create(
+        code=code,
+        name=text.line(name, _("单位名称"), field="name", longest=100),
+        short_name=text.line(short_name, _("单位简称"), field="short_name", longest=30),
+        kind=kind,
+    )
+    stage("accounts.organisation_founded", {"code": code, "name": found.name, "kind": kind}, actor=_actor(by), org=code)
+    return found
+
+
+@action("accounts.add_person")
+def add_person(
+    by: Person | None, organisation: Organisation, *, username: str, name: str, password: str, title: str = "", department: str = ""
+) -> Person:
+    """Add somebody to an organisation; a customer's person sees their own customer's rows."""
+    _may_manage(by, organisation)
+    username = text.code(username, _("工号"), field="username", longest=40)
+    if Person.objects.filter(username=username).exists():
+        raise Refused(_("工号 %(name)s 已有人用，换一个") % {"name": username}, field="username")
+    if len(password) < 10:
+        raise Refused(_("密码至少 10 个字符"), field="password")
+    place = Department.objects.get_or_create(organisation=organisation, name=department)[0] if department else None
+    person = Person(
+        username=username,
+        name=text.line(name, _("姓名"), field="name", longest=60),
+        title=text.line(title, _("职务"), field="title", longest=60, required=False),
+        organisation=organisation,
+        department=place,
+    )
+    person.set_password(password)
+    person.save()
+    if organisation.kind == Organisation.Kind.CUSTOMER:
+        Grant.objects.create(person=person, organisation=organisation, source="在职")
+    stage("accounts.person_added", {"person": person.actor, "title": person.title}, actor=_actor(by), org=organisation.code)
+    return person
+
+
+@action("accounts.give_role")
+def give_role(by: Person | None, person: Person, owner: Organisation, role: str, *, source: str = "在职") -> None:
+    """Let `person` hold `role` towards the customer `owner`; a vendor's person also comes to see its rows."""
+    _may_manage(by, owner)
+    if role not in ROLES:
+        raise Refused(_("没有「%(role)s」这个角色") % {"role": role}, field="role")
+    RoleHolding.objects.get_or_create(person=person, owner=owner, role=role)
+    if not Grant.objects.in_force(now()).filter(person=person, organisation=owner).exists():
+        Grant.objects.create(person=person, organisation=owner, source=source)
+    stage("accounts.role_given", {"person": person.actor, "role": role, "source": source}, actor=_actor(by), org=owner.code)
+
+
+@action("accounts.end_role")
+def end_role(by: Person, person: Person, owner: Organisation, role: str) -> None:
+    """End a role held towards `owner` from this instant; with a vendor's last role their sight ends as well."""
+    _may_manage(by, owner)
+    instant = now()
+    ended = RoleHolding.objects.in_force(instant).filter(person=person, owner=owner, role=role).update(until=instant)
+    if not ended:
+        raise Refused(_("%(name)s 现在没有这个角色") % {"name": person.name}, field="role")
+    still = RoleHolding.objects.in_force(instant).filter(person=person, owner=owner).exists()
+    if person.organisation_id != owner.id and not still:
+        Grant.objects.in_force(instant).filter(person=person, organisation=owner).update(until=instant)
+    stage("accounts.role_ended", {"person": person.actor, "role": role}, actor=_actor(by), org=owner.code)
+
+
+@action("accounts.name_head")
+def name_head(by: Person | None, department: Department, head: Person) -> None:
+    """Name who heads a department: the person `dept_head(requester)` leads to."""
+    _may_manage(by, department.organisation)
+    Department.objects.filter(id=department.id).update(head=head)
+    stage(
+        "accounts.head_named",
+        {"department": department.name, "head": head.actor},
+        actor=_actor(by),
+        org=department.organisation.code,
+    )
+
+
+def sign_in(username: str, password: str, address: str) -> Person:
+    """The person of this name and password; raises Refused, throttled by name and address.
+
+    Not one transaction: a failure must stay counted although the act is refused.
+    """
+    person = Person.objects.filter(username=username.strip(), is_active=True).select_related("organisation").first()
+    _try_password(username.strip()[:40], person, password, address)
+    assert person is not None
+    with transaction.atomic():
+        SignInTry.objects.filter(username=person.username, address=address).delete()
+        stage("accounts.signed_in", {"person": person.actor}, actor=person.actor, org=person.organisation.code)
+    return person
+
+
+def check_password(person: Person, password: str, address: str) -> None:
+    """Ask for the password again before a signature; throttled like sign-in, raises Refused."""
+    _try_password(person.username, person, password, address)
+
+
+def _try_password(username: str, person: Person | None, password: str, address: str) -> None:
+    instant = now()
+    recent = SignInTry.objects.filter(at__gt=instant - rules.WAIT)
+    of_name = list(recent.filter(username=username, address=address).values_list("at", flat=True))
+    of_address: list[datetime] = list(recent.filter(address=address).values_list("at", flat=True))
+    rules.check_not_throttled(of_name, of_address, instant)
+    # An unknown name costs the same hash as a known one, so that names cannot be told by the clock.
+    if not matches(password, person.password if person else _decoy()):
+        SignInTry.objects.create(username=username, address=address)
+        raise rules.wrong_password(len(of_name) + 1)
+    if person is None:
+        raise rules.wrong_password(len(of_name) + 1)
+
+
+_decoys: list[str] = []
+
+
+def _decoy() -> str:
+    if not _decoys:
+        _decoys.append(make_password("nobody has this password"))
+    return _decoys[0]
+
+
+def _actor(by: Person | None) -> str:
+    return by.actor if by else "weilu"
+
+
+def _may_manage(by: Person | None, owner: Organisation | None = None) -> None:
+    """Only an administrator manages; None stands for the command that sets an installation up."""
+    if by is None:
+        return
+    if owner is None or not by.may("people.manage", owner.id):
+        raise Refused(_("管理人员与角色要由系统管理员办"), help=_("系统管理员可以授予"))

@@ -1,0 +1,52 @@
+"""Who is signed in, and whether the URL's right is theirs."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth import get_user
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.utils.functional import SimpleLazyObject
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from weilu.kernel.refused import Refused
+from weilu.kernel.rights import ANYONE, SIGNED_IN
+from weilu.ui.answers import answer
+
+STATIC_VIEWS = ("django.views.static", "django.views.i18n")
+
+
+class SignedInPerson:
+    """Attach `request.user`; refuse a view whose right the person lacks, and any view that names none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.user = SimpleLazyObject(lambda: get_user(request))  # type: ignore[assignment]
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        right = getattr(view, "weilu_right", None)
+        if right is None:
+            raise RuntimeError(f"{view} names no right")
+        if right == ANYONE:
+            return None
+        if not request.user.is_authenticated:
+            if request.path.startswith("/api/"):
+                return JsonResponse(
+                    {"reason": _("没有登录。先登录再调用"), "clause": None, "help": "/login"},
+                    status=401,
+                    content_type="application/problem+json",
+                )
+            return redirect(f"/login?{urlencode({'next': request.get_full_path()})}")
+        if right != SIGNED_IN and right not in request.user.rights:
+            from weilu.accounts.roles import RIGHTS
+
+            lacking = Refused(
+                _("这一页需要「%(right)s」的权限，您现在没有") % {"right": RIGHTS[right]},
+                help=_("系统管理员可以授予"),
+            )
+            return answer(request, lacking, 403)  # raised here it would pass by PageFrame
+        return None

@@ -1,0 +1,231 @@
+"""The normal change, step by step: request, analysis, plan, run, feedback."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+from weilu.accounts.models import Person
+from weilu.changes import rules
+from weilu.changes.models import Change, Feedback, NeedVersion, PlanVersion
+from weilu.changes.plan import Plan
+from weilu.evidence.actions import stage
+from weilu.execution.actions import order_run
+from weilu.execution.channel import read_release
+from weilu.execution.models import Run
+from weilu.kernel import text
+from weilu.kernel.actions import action
+from weilu.kernel.canonical import canonical, digest, sha256_hex, sm3_hex
+from weilu.kernel.refused import Refused
+from weilu.kernel.times import iso, now
+from weilu.process.actions import note, open_item, record_fact, reopen_step, say_in_step, set_subject
+from weilu.process.flow import parse_flow
+from weilu.process.models import WorkItem
+from weilu.systems.models import Installation
+
+
+@action("changes.request_change")
+def request_change(by: Person, installation: Installation, *, title: str, need: str) -> Change:
+    """Step 1: ask for a change of what is installed; the item goes on to the technical side."""
+    if not by.may("changes.request", installation.owner_id):
+        raise Refused(_("发起变更需要申请人的角色"), help=_("系统管理员可以授予"))
+    title = text.line(title, _("标题"), field="title", longest=100)
+    need = text.prose(need, _("需求"), field="need")
+    system = installation.system
+    item = open_item(
+        by,
+        system=system,
+        kind="change",
+        series="BG",
+        title=title,
+        flow="changes.normal",
+        facets={"running": system.running, "importance": system.importance},
+        words="",
+    )
+    change = Change.objects.create(item=item, installation=installation)
+    _keep_need(by, change, need)
+    return change
+
+
+@action("changes.submit_analysis")
+def submit_analysis(by: Person, change: Change, *, turn: int, feasible: bool, analysis: str, need: str) -> Change:
+    """Step 2: the technical side says whether it can be done and why, and words the need as analysed."""
+    analysis = text.prose(analysis, _("可行性分析"), field="analysis")
+    need = text.prose(need, _("分析后的需求"), field="need")
+    if not feasible:
+        raise Refused(_("分析为不可行时，用「退回」并写明原因，由申请人改需求"), rules.APPROVED_AS_IS, field="feasible")
+    change.feasible, change.analysis = feasible, analysis
+    change.save(update_fields=["feasible", "analysis"])
+    _keep_need(by, change, need)
+    words = analysis if len(analysis) <= 200 else analysis[:199] + "…"
+    say_in_step(by, change.item, turn=turn, subject="", words=words, form="analysis")
+    return change
+
+
+@action("changes.amend_need")
+def amend_need(by: Person, change: Change, *, turn: int, need: str) -> Change:
+    """Step 1 again, after a return to it: the requester words the need anew."""
+    _keep_need(by, change, text.prose(need, _("需求"), field="need"))
+    say_in_step(by, change.item, turn=turn, subject="", words=_("改了需求"), form="need")
+    return change
+
+
+@action("changes.submit_plan")
+def submit_plan(
+    by: Person,
+    change: Change,
+    *,
+    turn: int,
+    version: str,
+    impact: str,
+    risk: str,
+    way_back: str,
+    window_from: datetime,
+    window_to: datetime,
+    criteria: Sequence[Mapping[str, str]],
+    upgrade_notes: str,
+) -> PlanVersion:
+    """Step 4: a plan, frozen under its digest; the release is fetched from its channel and checked first (CHG-4).
+
+    Submitted after the plan has gone on, it takes the item back to the design: every signature and
+    fact that rested on the older version falls away. Refused once a run has begun.
+    """
+    item, installation = change.item, change.installation
+    version = text.code(version, _("目标版本"), field="version", longest=40)
+    rules.check_newer(installation.version, version)
+    rules.check_window(window_from, window_to, now())
+    checked = rules.check_criteria(criteria)
+    written = {
+        "impact": text.prose(impact, _("影响"), field="impact"),
+        "risk": text.prose(risk, _("风险"), field="risk"),
+        "way_back": text.prose(way_back, _("回退方案"), field="way_back"),
+        "upgrade_notes": text.prose(upgrade_notes, _("升级说明"), field="upgrade_notes"),
+    }
+    release = read_release(Path(installation.channel), Path(installation.keyring), version)
+    turn = _back_to_design(by, change, turn)
+    need = change.needs.order_by("-number")[0]
+    plan = Plan(
+        need_number=need.number,
+        need_digest=need.digest,
+        installation=str(installation.uid),
+        host=installation.host,
+        version_from=installation.version,
+        version=version,
+        wheel=release.wheel,
+        sha256=release.sha256,
+        signer=release.signer,
+        window_from=iso(window_from),
+        window_to=iso(window_to),
+        criteria=checked,
+        **written,  # type: ignore[typeddict-item]
+    )
+    kept = _keep_plan(by, change, plan)
+    set_subject(item, kept.digest)
+    proof = _("签名 %(signer)s，SHA-256 %(sha)s") % {"signer": release.signer, "sha": release.sha256[:12]}
+    record_fact(item, "integrity.verified", kept.digest, True, proof, by.actor, kept.evidence)
+    words = _("提交方案第 %(number)d 版") % {"number": kept.number}
+    say_in_step(by, item, turn=item.turn, subject=kept.digest, words=words, form="plan")
+    return kept
+
+
+@action("changes.order_upgrade")
+def order_upgrade(by: Person, change: Change, *, turn: int) -> Run:
+    """Step 7: have the approved plan carried out, exactly; refused unless every approval names its digest."""
+    item = WorkItem.objects.select_for_update().get(id=change.item_id)
+    if item.turn != turn:
+        raise Refused(_("工单在您打开页面之后已有变动。看过新内容再开始"), rules.APPROVED_AS_IS)
+    if not item.seats.filter(person=by, open=True).exists():
+        raise Refused(_("「实施与发布」不由您办"), rules.APPROVED_AS_IS)
+    plan = latest_plan(change)
+    check_item_approved(item, plan.digest)
+    content = plan.content
+    orders = {key: content[key] for key in ("version", "wheel", "sha256", "window_from", "window_to", "criteria", "way_back")}
+    run = order_run(by, item, change.installation, orders, plan.digest)
+    note(item, "run", _("开始执行 %(number)s") % {"number": run.number}, actor=by, link=f"/runs/{run.uid}/")
+    return run
+
+
+@action("changes.give_feedback")
+def give_feedback(by: Person, change: Change, *, turn: int, works: bool, opinion: str, satisfaction: str) -> Feedback:
+    """Step 8: the requester says how the result serves; it stands on the record sheet."""
+    opinion = text.prose(opinion, _("使用反馈"), field="opinion", longest=500)
+    if satisfaction not in Feedback.Satisfaction.values:
+        raise Refused(_("满意度没有选。选一项再提交"), field="satisfaction")
+    given, _made = Feedback.objects.update_or_create(
+        change=change, defaults={"works": works, "opinion": opinion, "satisfaction": satisfaction, "by": by}
+    )
+    say_in_step(by, change.item, turn=turn, subject="", words=opinion, form="feedback")
+    return given
+
+
+def latest_plan(change: Change) -> PlanVersion:
+    """The newest plan; raises Refused while there is none."""
+    plan = change.plans.order_by("-number").first()
+    if plan is None:
+        raise Refused(_("还没有实施方案"))
+    return plan
+
+
+def check_item_approved(item: WorkItem, subject: str) -> None:
+    """What the worker asks again before it starts (execution.checks): raises Refused unless `subject` stands approved."""
+    plan = latest_plan(item.change)
+    approvals = {}
+    for visit in item.visits.filter(step__in=("plan_check", "confirm", "security")).order_by("id").prefetch_related("opinions"):
+        subjects = frozenset(opinion.subject for opinion in visit.opinions.all())
+        approvals[visit.step] = rules.Approval(visit.outcome, subjects)
+    rules.check_approved(subject, digest(plan.content), item.subject, item.step, item.system.running, approvals)
+
+
+def _back_to_design(by: Person, change: Change, turn: int) -> int:
+    """Before a plan is replaced that has already gone on: the item stands at the design again."""
+    item = change.item
+    if item.step == "design":
+        return turn
+    flow = parse_flow(item.flow.source)
+    past = item.step and flow.place(item.step) > flow.place("design")
+    if not past or flow.place(item.step) > flow.place("release") or not change.plans.exists():
+        raise Refused(_("现在不是写方案的时候"), rules.APPROVED_AS_IS)
+    if Run.objects.filter(item=item, subject=item.subject).exists():
+        raise Refused(_("这一版方案已开始执行，不能再改。要改就先退回"), rules.APPROVED_AS_IS)
+    if not Person.objects.holding("engineer", item.owner).filter(id=by.id).exists():
+        raise Refused(_("改方案要由维护工程师办"), rules.APPROVED_AS_IS)
+    moved = reopen_step(by, item, turn=turn, to="design", reason=_("方案改版，原签名与关口失效"))
+    note(moved, "flow", _("方案改版：原来的签名与关口失效，重新送审"), actor=by)
+    change.item = moved
+    return moved.turn
+
+
+def _keep_need(by: Person, change: Change, need: str) -> None:
+    last = change.needs.order_by("-number").first()
+    if last and last.text == need:
+        return
+    number = last.number + 1 if last else 1
+    sha = sha256_hex(need.encode())
+    item = change.item
+    ref = stage(
+        "changes.need_written",
+        {"number": item.number, "version": number, "text": need, "digest": sha},
+        actor=by.actor,
+        org=item.owner.code,
+        item=str(item.uid),
+    )
+    NeedVersion.objects.create(change=change, number=number, text=need, author=by, digest=sha, evidence=ref)
+    note(item, "file", _("需求第 %(number)d 版") % {"number": number}, actor=by, evidence=ref)
+
+
+def _keep_plan(by: Person, change: Change, plan: Plan) -> PlanVersion:
+    number = change.plans.count() + 1
+    content = dict(plan) | {"number": number}
+    sha, item = digest(content), change.item
+    ref = stage(
+        "changes.plan_written",
+        {"number": item.number, "version": number, "digest": sha, "plan": content},
+        actor=by.actor,
+        org=item.owner.code,
+        item=str(item.uid),
+    )
+    note(item, "file", _("方案第 %(number)d 版") % {"number": number}, actor=by, link="#plan", evidence=ref)
+    return PlanVersion.objects.create(
+        change=change, number=number, content=content, digest=sha, sm3=sm3_hex(canonical(content)), author=by, evidence=ref
+    )

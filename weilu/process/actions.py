@@ -1,0 +1,306 @@
+"""What moves a work item: open, sign, return, facts; the only code that writes its rows."""
+
+import uuid
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from weilu.accounts.models import Organisation, Person
+from weilu.evidence.actions import stage
+from weilu.kernel import text, worktime
+from weilu.kernel.actions import action
+from weilu.kernel.canonical import sha256_hex
+from weilu.kernel.events import announce
+from weilu.kernel.numbering import take_number
+from weilu.kernel.refused import Refused, Stale
+from weilu.kernel.times import now
+from weilu.process import rules
+from weilu.process.flow import END, Flow, Step, parse_flow
+from weilu.process.models import Event, Fact, FlowVersion, Opinion, Seat, StepVisit, WorkItem
+from weilu.process.queries import acted, gates_of
+from weilu.process.who import faults_of_people, people_asked
+from weilu.systems.models import System
+
+Outcome = StepVisit.Outcome
+
+
+@action("process.publish_flow")
+def publish_flow(by: Person | None, owner: Organisation, source: str) -> FlowVersion:
+    """Make `source` the newest version of its flow for `owner`; running items stay on theirs.
+
+    The same bytes again are the same version. `by` is None only for flows the product ships.
+    """
+    if by is not None and not by.may("flows.publish", owner.id):
+        raise Refused(_("发布流程要由系统管理员办"))
+    flow = parse_flow(source)
+    faults = faults_of_people(flow, owner)
+    if faults:
+        raise Refused("；".join(faults), rules.NO_STEP_SKIPPED, field="source", help=_("先指定人员，再发布"))
+    digest = sha256_hex(source.encode())
+    same = FlowVersion.objects.filter(owner=owner, key=flow.key, digest=digest).first()
+    if same:
+        return same
+    last = FlowVersion.objects.filter(owner=owner, key=flow.key).order_by("-number").first()
+    number = last.number + 1 if last else 1
+    version = FlowVersion.objects.create(
+        owner=owner, key=flow.key, number=number, digest=digest, source=source, published_by=by.actor if by else "weilu"
+    )
+    stage(
+        "process.flow_published",
+        {"flow": flow.key, "number": number, "digest": digest},
+        actor=version.published_by,
+        org=owner.code,
+    )
+    return version
+
+
+def open_item(
+    by: Person, *, system: System, kind: str, series: str, title: str, flow: str, facets: dict[str, Any], words: str
+) -> WorkItem:
+    """A new item at the first step of the newest version of `flow`, signed by its requester; part of an action above."""
+    version = FlowVersion.objects.filter(owner=system.owner, key=flow).order_by("-number").first()
+    if version is None:
+        raise Refused(_("「%(flow)s」还没有发布流程") % {"flow": flow}, help=_("系统管理员可以发布"))
+    instant = now()
+    item = WorkItem.objects.create(
+        owner=system.owner,
+        number=take_number(system.owner.code, series, instant),
+        kind=kind,
+        title=title,
+        system=system,
+        requester=by,
+        flow=version,
+        step="",
+        facets=facets,
+        opened_at=instant,
+    )
+    definition = parse_flow(version.source)
+    first = definition.steps[0]
+    visit = StepVisit.objects.create(item=item, step=first.key, ordinal=1, opened_at=instant)
+    item.step = first.key
+    _say(by, item, definition, first, visit, Opinion.Act.AGREE, words)
+    _finish(item, visit, Outcome.DONE)
+    _enter(item, definition, first.then)
+    return item
+
+
+@action("process.sign_step")
+def sign_step(by: Person, item: WorkItem, *, turn: int, subject: str = "", words: str = "") -> WorkItem:
+    """Agree in the present step, with the digest the page showed; the step ends when enough have agreed.
+
+    Raises Stale when the item moved on since `turn`, Refused when the step is not theirs, is done
+    by a form, or a gate is closed.
+    """
+    return say_in_step(by, item, turn=turn, subject=subject, words=words, form="")
+
+
+def say_in_step(by: Person, item: WorkItem, *, turn: int, subject: str, words: str, form: str) -> WorkItem:
+    """`sign_step` for the action of a room above that has just kept the step's `form`."""
+    item, flow, step = _locked(item, turn)
+    if step.form != form:
+        raise Refused(_("「%(step)s」要填写内容，不能只签名") % {"step": step.title}, rules.NO_STEP_SKIPPED)
+    visit, seats = _seated(by, item, flow, step)
+    if item.subject and not form:
+        rules.check_subject(subject, item.subject)
+    rules.check_gates(gates_of(item, step))
+    _say(by, item, flow, step, visit, Opinion.Act.AGREE, words)
+    _settle(by, item, flow, step, visit, seats)
+    return item
+
+
+@action("process.refuse_step")
+def refuse_step(by: Person, item: WorkItem, *, turn: int, words: str) -> WorkItem:
+    """Disagree where the step says `veto: false`: the vote is lost, the step goes on while it can."""
+    item, flow, step = _locked(item, turn)
+    if step.veto:
+        raise Refused(_("这一步不同意就是退回。用「退回」并写明退到哪一步"), rules.NO_STEP_SKIPPED)
+    words = text.prose(words, _("意见"), field="words", longest=1000)
+    visit, seats = _seated(by, item, flow, step)
+    _say(by, item, flow, step, visit, Opinion.Act.REFUSE, words)
+    _settle(by, item, flow, step, visit, seats)
+    return item
+
+
+@action("process.return_item")
+def return_item(by: Person, item: WorkItem, *, turn: int, to: str, words: str) -> WorkItem:
+    """Send the item back to an earlier visited step, with a reason; opinions stay, a new visit opens there."""
+    item, flow, step = _locked(item, turn)
+    words = text.prose(words, _("退回原因"), field="words", longest=1000)
+    visit, _seats = _seated(by, item, flow, step)
+    rules.check_return(flow, step, to, _visited(item))
+    _say(by, item, flow, step, visit, Opinion.Act.RETURN, words, to=to)
+    _go_back(item, flow, visit, to, words, Outcome.RETURNED, resume=step.key if step.direct else "")
+    announce("process.item_returned", item=item, by=by, to=to)
+    return item
+
+
+def reopen_step(by: Person, item: WorkItem, *, turn: int, to: str, reason: str) -> WorkItem:
+    """Take the item back to `to` because what was approved there is being changed; part of an action above."""
+    item, flow, step = _locked(item, turn)
+    visit = StepVisit.objects.get(item=item, outcome=Outcome.OPEN)
+    stage(
+        "process.step_voided",
+        {"number": item.number, "step": step.key, "to": to, "reason": reason},
+        actor=by.actor,
+        org=item.owner.code,
+        item=str(item.uid),
+    )
+    _go_back(item, flow, visit, to, reason, Outcome.VOIDED)
+    return item
+
+
+def complete_automatic(item: WorkItem, step: str, words: str) -> None:
+    """An automatic step has been carried out by the room that knows how; the item goes on."""
+    item = WorkItem.objects.select_for_update().get(id=item.id)
+    flow = parse_flow(item.flow.source)
+    if item.step != step or not flow.step(step).auto:
+        raise Stale(_("自动步骤已经过去"))
+    rules.check_gates(gates_of(item, flow.step(step)))
+    visit = StepVisit.objects.get(item=item, step=step, outcome=Outcome.OPEN)
+    ref = stage(
+        "process.step_automatic",
+        {"number": item.number, "step": step, "words": words},
+        actor="weilu",
+        org=item.owner.code,
+        item=str(item.uid),
+    )
+    note(item, "flow", words, evidence=ref)
+    _finish(item, visit, Outcome.DONE, words)
+    _enter(item, flow, flow.step(step).then)
+
+
+def set_subject(item: WorkItem, digest: str) -> None:
+    """What is being approved is now `digest`: signatures and facts that named another no longer count."""
+    WorkItem.objects.filter(id=item.id).update(subject=digest, turn=item.turn + 1)
+    item.subject, item.turn = digest, item.turn + 1
+
+
+def record_fact(
+    item: WorkItem, key: str, subject: str, holds: bool, proof: str, source: str, evidence: uuid.UUID
+) -> Fact:
+    """Put a fact on record for the digest `subject`; the newest row of a key and digest is the one that counts."""
+    return Fact.objects.create(
+        item=item, key=key, subject=subject, holds=holds, proof=proof[:300], source=source, evidence=evidence
+    )
+
+
+def note(
+    item: WorkItem, kind: str, words: str, actor: Person | None = None, link: str = "", evidence: uuid.UUID | None = None
+) -> None:
+    """A line of the item's timeline; kinds: flow, file, run, notice."""
+    Event.objects.create(item=item, kind=kind, words=words[:400], actor=actor, link=link, evidence=evidence)
+
+
+def _locked(item: WorkItem, turn: int) -> tuple[WorkItem, Flow, Step]:
+    found = (
+        WorkItem.objects.select_for_update(of=("self",))
+        .select_related("flow", "owner", "system", "requester__department")
+        .get(id=item.id)
+    )
+    if found.state != WorkItem.State.OPEN:
+        raise Stale(_("工单已办结，不能再改"), rules.NO_STEP_SKIPPED)
+    rules.check_turn(turn, found.turn)
+    flow = parse_flow(found.flow.source)
+    return found, flow, flow.step(found.step)
+
+
+def _seated(by: Person, item: WorkItem, flow: Flow, step: Step) -> tuple[StepVisit, list[Seat]]:
+    """The open visit and its seats, when `by` holds one that is still open."""
+    seats = list(Seat.objects.filter(item=item, visit__outcome=Outcome.OPEN).select_related("visit", "person"))
+    rules.check_not_barred(flow, step, by.id, acted(item, step.not_also))
+    mine = next((seat for seat in seats if seat.person_id == by.id), None)
+    waiting = "、".join(seat.person.name for seat in seats if seat.open)
+    if mine is None:
+        raise Refused(
+            _("「%(step)s」不由您办") % {"step": step.title}, rules.NO_STEP_SKIPPED, help=_("在等 %(names)s") % {"names": waiting}
+        )
+    if not mine.open:
+        raise Refused(_("您已签过这一步"), rules.NO_STEP_SKIPPED, help=_("在等 %(names)s") % {"names": waiting})
+    return mine.visit, seats
+
+
+def _say(
+    by: Person, item: WorkItem, flow: Flow, step: Step, visit: StepVisit, act: str, words: str, to: str = ""
+) -> None:
+    """One opinion, with its evidence; it is never changed."""
+    words = text.prose(words, _("意见"), field="words", longest=1000, required=False)
+    data = {
+        "number": item.number, "step": step.key, "title": step.title, "visit": visit.ordinal, "act": act,
+        "words": words, "subject": item.subject, "flow": item.flow.digest,
+    }  # fmt: skip
+    if to:
+        data["to"] = to
+    ref = stage("process.step_signed", data, actor=by.actor, org=item.owner.code, item=str(item.uid), urgent=True)
+    Opinion.objects.create(
+        visit=visit, item=item, person=by, act=act, words=words, subject=item.subject, evidence=ref, at=now()
+    )
+    Seat.objects.filter(visit=visit, person=by).update(open=False)
+
+
+def _settle(by: Person, item: WorkItem, flow: Flow, step: Step, visit: StepVisit, seats: list[Seat]) -> None:
+    said = dict(Opinion.objects.filter(visit=visit).values_list("person_id", "act"))
+    agreed = {person for person, act in said.items() if act == Opinion.Act.AGREE}
+    asked = {seat.person_id for seat in seats}
+    match rules.outcome(step, asked, agreed, set(said) - agreed):
+        case "done":
+            _finish(item, visit, Outcome.DONE)
+            announce("process.step_done", item=item, step=step, by=by)
+            _enter(item, flow, visit.resume or step.then)
+        case "returned":
+            target = rules.return_targets(flow, step, _visited(item))[-1]
+            _go_back(item, flow, visit, target.key, _("不同意的人太多，已达不到要求的人数"), Outcome.RETURNED)
+
+
+def _finish(item: WorkItem, visit: StepVisit, outcome: str, reason: str = "") -> None:
+    StepVisit.objects.filter(id=visit.id).update(outcome=outcome, reason=reason, closed_at=now())
+    Seat.objects.filter(visit=visit, open=True).update(open=False)
+
+
+def _go_back(
+    item: WorkItem, flow: Flow, visit: StepVisit, to: str, reason: str, outcome: str, resume: str = ""
+) -> None:
+    _finish(item, visit, outcome, reason)
+    _enter(item, flow, to, resume)
+
+
+def _enter(item: WorkItem, flow: Flow, key: str, resume: str = "") -> None:
+    """Open the next visit; conditional steps that are not required are visited, recorded and passed."""
+    while key != END:
+        step = flow.step(key)
+        if step.when is None or step.when.holds(item.facets):
+            break
+        reason = _("不需要，因为 %(condition)s 不成立") % {"condition": step.when.text}
+        visit = _new_visit(item, step)
+        _finish(item, visit, Outcome.NOT_REQUIRED, reason)
+        key = step.then
+    item.turn += 1
+    if key == END:
+        item.step, item.state, item.closed_at, item.due_at = "", WorkItem.State.CLOSED, now(), None
+        item.save(update_fields=["step", "state", "closed_at", "due_at", "turn"])
+        stage("process.item_closed", {"number": item.number}, actor="weilu", org=item.owner.code, item=str(item.uid))
+        announce("process.item_closed", item=item)
+        return
+    item.step = key
+    people = [] if step.auto else people_asked(step, item, rules.barred(step, acted(item, step.not_also)))
+    if not step.auto:
+        rules.check_enough(step, [person.id for person in people])
+    visit = _new_visit(item, step, resume)
+    item.due_at = visit.due_at
+    item.save(update_fields=["step", "due_at", "turn"])
+    Seat.objects.bulk_create(
+        Seat(visit=visit, item=item, person=person, due_at=visit.due_at, since=visit.opened_at) for person in people
+    )
+    announce("process.step_entered", item=item, step=step)
+
+
+def _new_visit(item: WorkItem, step: Step, resume: str = "") -> StepVisit:
+    ordinal = StepVisit.objects.filter(item=item, step=step.key).count() + 1
+    instant = now()
+    due = worktime.add(instant, step.hours * 60, worktime.DEFAULT) if step.hours else None
+    return StepVisit.objects.create(
+        item=item, step=step.key, ordinal=ordinal, opened_at=instant, due_at=due, resume=resume
+    )
+
+
+def _visited(item: WorkItem) -> set[str]:
+    return set(StepVisit.objects.filter(item=item).values_list("step", flat=True))

@@ -1,0 +1,190 @@
+"""The flow language: YAML in, a checked `Flow` out; `docs/flows.md` explains each word."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import yaml
+from django.utils.translation import gettext as _
+
+from weilu.kernel.refused import Refused
+from weilu.process.conditions import Condition, WrongCondition, parse_condition
+
+WHO = re.compile(r"^(requester|system_owner|contract_engineer|dept_head\(requester\)|(role|actor|person)\(([a-z0-9_.-]+)\))$")
+KEY = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
+STEP_WORDS = {
+    "key", "title", "who", "sign", "veto", "gates", "back", "resume", "not_also", "when", "auto", "form", "hours", "clause", "mark", "then", "act",
+}  # fmt: skip
+END = "end"
+
+
+@dataclass(frozen=True)
+class Who:
+    """Whom a step asks: `kind` of the closed vocabulary and, for role, actor and person, its `name`."""
+
+    kind: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.name})" if self.name else self.kind
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a flow."""
+
+    key: str
+    title: str
+    who: tuple[Who, ...]
+    sign: str | int  # "all" 会签, "any" 或签, or how many must agree
+    veto: bool  # one refusal returns the item
+    gates: tuple[str, ...]  # keys of facts that must hold for the item's present subject
+    back: tuple[str, ...]  # where a return may go; empty: any earlier visited step
+    direct: bool  # after a return, forward again straight to here (`resume: direct`)
+    not_also: tuple[str, ...]  # whoever acted in these steps may not act here (ROL-1)
+    when: Condition | None
+    auto: str  # the name of an automatic step; nobody signs it
+    form: str  # the step is done by this form of a room above, not by a bare signature
+    hours: int  # deadline in working hours; 0 for none
+    clause: str
+    mark: str  # one character in a diamond, for a step outside the numbered ones
+    then: str  # the next step's key, or END
+    act: str  # what the button says
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A whole definition: key, title and its steps in order."""
+
+    key: str
+    title: str
+    steps: tuple[Step, ...]
+
+    def step(self, key: str) -> Step:
+        return next(step for step in self.steps if step.key == key)
+
+    def place(self, key: str) -> int:
+        """The position of a step in the definition, from 0."""
+        return next(place for place, step in enumerate(self.steps) if step.key == key)
+
+
+@lru_cache(maxsize=256)
+def parse_flow(source: str) -> Flow:
+    """The flow that `source` defines; raises Refused with every fault found, each with its line."""
+    try:
+        node = yaml.compose(source, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(source)
+    except yaml.YAMLError as problem:
+        line = getattr(getattr(problem, "problem_mark", None), "line", 0) + 1
+        raise Refused(_("第 %(line)d 行不是合法的 YAML。改正后再发布") % {"line": line}, field="source") from None
+    faults: list[str] = []
+    if not isinstance(data, dict) or not isinstance(data.get("steps"), list) or not data["steps"]:
+        raise Refused(_("流程要有 flow、title 和至少一个 steps。改正后再发布"), field="source")
+    lines = _lines_of_steps(node)
+    rows = data["steps"]
+    keys = [str(row.get("key", "")) if isinstance(row, dict) else "" for row in rows]
+    steps = []
+    for place, row in enumerate(rows):
+        following = keys[place + 1] if place + 1 < len(keys) else END
+        try:
+            steps.append(_read_step(row, following))
+        except ValueError as fault:
+            faults.append(f"第 {lines[place]} 行：{fault}")
+    if not faults:
+        faults = [f"第 {lines[place]} 行：{words}" for place, words in _faults_between(steps)]
+    if not isinstance(data.get("flow"), str) or not isinstance(data.get("title"), str):
+        faults.insert(0, "缺 flow 或 title")
+    if faults:
+        raise Refused("；".join(faults), field="source")
+    return Flow(data["flow"], data["title"], tuple(steps))
+
+
+def _lines_of_steps(node: Any) -> list[int]:
+    for key, value in node.value:
+        if key.value == "steps":
+            return [item.start_mark.line + 1 for item in value.value]
+    return []
+
+
+def _read_step(row: Any, following: str) -> Step:
+    if not isinstance(row, dict):
+        raise ValueError("步骤应是 key、title、who 等字段")
+    unknown = set(row) - STEP_WORDS
+    if unknown:
+        raise ValueError(f"不认识「{'、'.join(sorted(map(str, unknown)))}」")
+    key = str(row.get("key", ""))
+    if not KEY.match(key) or key == END:
+        raise ValueError(f"key「{key}」应是小写字母开头的英文名")
+    if not isinstance(row.get("title"), str) or not row["title"].strip():
+        raise ValueError(f"步骤 {key} 缺 title")
+    who = _listed(row, "who")
+    if bool(who) == bool(row.get("auto")):
+        raise ValueError(f"步骤 {key} 要么写 who，要么写 auto")
+    sign = row.get("sign", "all")
+    if sign not in ("all", "any") and not (isinstance(sign, int) and not isinstance(sign, bool) and sign >= 1):
+        raise ValueError(f"步骤 {key} 的 sign 应是 all、any 或不小于 1 的数")
+    hours = row.get("hours", 0)
+    if not isinstance(hours, int) or isinstance(hours, bool) or not 0 <= hours <= 2000:
+        raise ValueError(f"步骤 {key} 的 hours 应是 0 到 2000 的工作小时数")
+    try:
+        when = parse_condition(str(row["when"])) if "when" in row else None
+    except WrongCondition as problem:
+        raise ValueError(f"步骤 {key} 的 when：{problem}") from None
+    return Step(
+        key=key,
+        title=row["title"].strip(),
+        who=tuple(_read_who(text, key) for text in who),
+        sign=sign,
+        veto=bool(row.get("veto", True)),
+        gates=tuple(_listed(row, "gates")),
+        back=tuple(_listed(row, "back")),
+        direct=row.get("resume", "forward") == "direct",
+        not_also=tuple(_listed(row, "not_also")),
+        when=when,
+        auto=str(row.get("auto", "")),
+        form=str(row.get("form", "")),
+        hours=hours,
+        clause=str(row.get("clause", "")),
+        mark=str(row.get("mark", ""))[:1],
+        then=str(row.get("then", following)),
+        act=str(row.get("act", "")),
+    )
+
+
+def _listed(row: dict[str, Any], word: str) -> list[str]:
+    value = row.get(word, [])
+    values = value if isinstance(value, list) else [value]
+    return [str(one) for one in values]
+
+
+def _read_who(text: str, key: str) -> Who:
+    match = WHO.match(text)
+    if match is None:
+        raise ValueError(f"步骤 {key} 的 who「{text}」不在词表里")
+    if match[2]:
+        return Who(match[2], match[3])
+    return Who("dept_head") if text.startswith("dept_head") else Who(text)
+
+
+def _faults_between(steps: list[Step]) -> list[tuple[int, str]]:
+    """What single steps cannot show: double keys, targets that do not exist, steps never reached."""
+    places = {step.key: place for place, step in enumerate(steps)}
+    faults = []
+    reached = {0}
+    for place, step in enumerate(steps):
+        if places[step.key] != place:
+            faults.append((place, f"key「{step.key}」出现了两次"))
+        if step.then != END and places.get(step.then, -1) <= place:
+            faults.append((place, f"then「{step.then}」不存在，或不在后面"))
+        elif place in reached and step.then != END:
+            reached.add(places[step.then])
+        for word, targets in (("back", step.back), ("not_also", step.not_also)):
+            for target in targets:
+                if places.get(target, len(steps)) >= place:
+                    faults.append((place, f"{word}「{target}」不存在，或不在前面"))
+        for who in step.who:
+            if who.kind == "actor" and places.get(who.name, len(steps)) >= place:
+                faults.append((place, f"actor({who.name}) 不存在，或不在前面"))
+    faults += [(place, f"走不到步骤「{step.key}」") for place, step in enumerate(steps) if place not in reached]
+    return faults

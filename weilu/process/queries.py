@@ -1,0 +1,231 @@
+"""What pages read of work items; no function here writes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from weilu.accounts.models import Person
+from weilu.process.flow import Flow, Step, parse_flow
+from weilu.process.models import Event, Fact, Opinion, Seat, StepVisit, WorkItem
+from weilu.process.rules import Gate, return_targets
+
+GATE_TITLES = {
+    "integrity.verified": "升级包来源与完整性",
+    "backup.restored": "备份可恢复",
+    "rehearsal.matched": "演练结论与方案一致",
+    "window.open": "变更窗口开放",
+    "acceptance.passed": "验收检查通过",
+    "run.concluded": "执行已有结论",
+    "users.notified": "用户已通知",
+}
+PAGE = 50
+CAP = 1000  # counts beyond it are shown as 1000+
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a list of work: the item, the seat where it is one's own, and who is being waited for."""
+
+    item: WorkItem
+    step: Step | None
+    place: int  # of the step among the numbered ones, from 1
+    steps: int
+    waiting: list[Person]
+    due_at: datetime | None
+    since: datetime
+    cursor: str
+
+
+def todo(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
+    """What waits for `person`, the earliest due first, undated last; `after` is the last row's cursor."""
+    seats = Seat.objects.filter(person=person, open=True).order_by("due_at", "id")
+    if after:
+        due, number = after.rsplit("_", 1)
+        seats = seats.filter(id__gt=int(number), due_at=None) if due == "none" else _after_due(seats, due, int(number))
+    found = list(seats.select_related("item__system", "item__flow", "item__owner", "visit")[:limit])
+    return _rows([(s.item, s.due_at, s.since, f"{s.due_at.timestamp() if s.due_at else 'none'}_{s.id}") for s in found])
+
+
+def _after_due(seats: QuerySet[Seat], due: str, number: int) -> QuerySet[Seat]:
+    from datetime import UTC
+
+    from django.db.models import Q
+
+    instant = datetime.fromtimestamp(float(due), UTC)
+    return seats.filter(Q(due_at__gt=instant) | Q(due_at=instant, id__gt=number) | Q(due_at=None))
+
+
+def done(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
+    """Items in which `person` has said something, the latest opinion first."""
+    said = Opinion.objects.filter(person=person).order_by("-id")
+    if after:
+        said = said.filter(id__lt=int(after))
+    newest: dict[int, Opinion] = {}
+    for opinion in said.select_related("item__system", "item__flow", "item__owner")[: limit * 3]:
+        newest.setdefault(opinion.item_id, opinion)
+    found = list(newest.values())[:limit]
+    return _rows([(o.item, o.item.due_at, o.at, str(o.id)) for o in found])
+
+
+def mine(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
+    """Items that `person` asked for, newest first."""
+    items = WorkItem.objects.visible_to(person).filter(requester=person).order_by("-id")
+    if after:
+        items = items.filter(id__lt=int(after))
+    found = items.select_related("system", "flow", "owner")[:limit]
+    return _rows([(item, item.due_at, item.opened_at, str(item.id)) for item in found])
+
+
+def all_items(person: Person, kind: str = "", after: str = "", limit: int = PAGE) -> list[Row]:
+    """Every item that `person` may see, newest first."""
+    items = WorkItem.objects.visible_to(person).order_by("-id")
+    if kind:
+        items = items.filter(kind=kind)
+    if after:
+        items = items.filter(id__lt=int(after))
+    found = items.select_related("system", "flow", "owner")[:limit]
+    return _rows([(item, item.due_at, item.opened_at, str(item.id)) for item in found])
+
+
+def counts(person: Person) -> dict[str, int]:
+    """How many wait (`todo`), were said (`done`) and were asked for (`mine`), each counted to CAP + 1 at most."""
+    return {
+        "todo": Seat.objects.filter(person=person, open=True)[: CAP + 1].count(),
+        "done": Opinion.objects.filter(person=person).values("item").distinct()[: CAP + 1].count(),
+        "mine": WorkItem.objects.filter(requester=person)[: CAP + 1].count(),
+    }
+
+
+def _rows(found: list[tuple[WorkItem, datetime | None, datetime, str]]) -> list[Row]:
+    waiting: dict[int, list[Person]] = {}
+    seats = Seat.objects.filter(item_id__in={item.id for item, *_rest in found}, open=True)
+    for seat in seats.select_related("person__organisation"):
+        waiting.setdefault(seat.item_id, []).append(seat.person)
+    rows = []
+    for item, due, since, cursor in found:
+        flow = parse_flow(item.flow.source)
+        step = flow.step(item.step) if item.step else None
+        numbered = [one.key for one in flow.steps if not one.mark]
+        place = sum(1 for one in flow.steps[: flow.place(item.step) + 1] if not one.mark) if item.step else len(numbered)
+        rows.append(Row(item, step, place, len(numbered), waiting.get(item.id, []), due, since, cursor))
+    return rows
+
+
+def acted(item: WorkItem, steps: Collection[str]) -> dict[str, set[int]]:
+    """For each of `steps`: the ids of those who agreed in any of its visits."""
+    found: dict[str, set[int]] = {}
+    if not steps:
+        return found
+    said = Opinion.objects.filter(item=item, visit__step__in=steps, act=Opinion.Act.AGREE)
+    for step, person in said.values_list("visit__step", "person_id"):
+        found.setdefault(step, set()).add(person)
+    return found
+
+
+def gates_of(item: WorkItem, step: Step) -> list[Gate]:
+    """The step's gates as they stand for the item's present subject, closed ones first."""
+    if not step.gates:
+        return []
+    newest: dict[str, Fact] = {}
+    matching: dict[str, Fact] = {}
+    for fact in Fact.objects.filter(item=item, key__in=step.gates).order_by("id"):
+        newest[fact.key] = fact
+        if fact.subject == item.subject:
+            matching[fact.key] = fact
+    gates = []
+    for key in step.gates:
+        title, fact = _(GATE_TITLES.get(key, key)), matching.get(key)
+        if fact and fact.holds:
+            gates.append(Gate(key, True, fact.proof))
+        elif fact:
+            gates.append(Gate(key, False, _("%(title)s未通过：%(proof)s") % {"title": title, "proof": fact.proof}))
+        elif key in newest:
+            gates.append(Gate(key, False, _("%(title)s已失效：它依据的是改前的方案") % {"title": title}, stale=True))
+        else:
+            gates.append(Gate(key, False, _("%(title)s还没有记录") % {"title": title}))
+    return sorted(gates, key=lambda gate: gate.open)
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A step of an item as the chart and the list of visits show it."""
+
+    step: Step
+    number: int  # 0 for a step with a mark
+    state: str  # done, present, future, not-required
+    visits: list[StepVisit]
+    opinions: list[Opinion]
+    waiting: list[Person]
+
+
+@dataclass(frozen=True)
+class ItemView:
+    """Everything process knows of one item, read in a fixed number of queries."""
+
+    item: WorkItem
+    flow: Flow
+    step: Step | None
+    steps: list[StepView]
+    gates: list[Gate]
+    seat: Seat | None  # the reader's own, when it is open
+    targets: list[Step]  # where the reader may return it to
+    opinions: list[Opinion]
+    events: list[Event]
+    visits: list[StepVisit]
+
+
+def item_view(item: WorkItem, person: Person) -> ItemView:
+    """What `person` sees of an item they were allowed to fetch."""
+    flow = parse_flow(item.flow.source)
+    step = flow.step(item.step) if item.step else None
+    visits = list(StepVisit.objects.filter(item=item).order_by("id"))
+    opinions = list(
+        Opinion.objects.filter(item=item).select_related("person__organisation", "visit").order_by("-at", "-id")
+    )
+    events = list(Event.objects.filter(item=item).select_related("actor__organisation").order_by("-at", "-id"))
+    seats = list(Seat.objects.filter(item=item, open=True).select_related("person__organisation", "visit"))
+    seat = next((one for one in seats if one.person_id == person.id), None)
+    visited = {visit.step for visit in visits}
+    return ItemView(
+        item=item,
+        flow=flow,
+        step=step,
+        steps=_step_views(item, flow, visits, opinions, [one.person for one in seats]),
+        gates=gates_of(item, step) if step else [],
+        seat=seat,
+        targets=return_targets(flow, step, visited) if step and seat else [],
+        opinions=opinions,
+        events=events,
+        visits=visits,
+    )
+
+
+def _step_views(
+    item: WorkItem, flow: Flow, visits: list[StepVisit], opinions: list[Opinion], waiting: list[Person]
+) -> list[StepView]:
+    views, number = [], 0
+    present = flow.place(item.step) if item.step else len(flow.steps)
+    for place, step in enumerate(flow.steps):
+        number += 0 if step.mark else 1
+        own = [visit for visit in visits if visit.step == step.key]
+        state = "present" if place == present else "done" if place < present else "future"
+        if state == "done" and own and own[-1].outcome == StepVisit.Outcome.NOT_REQUIRED:
+            state = "not-required"
+        views.append(
+            StepView(
+                step=step,
+                number=0 if step.mark else number,
+                state=state,
+                visits=own,
+                opinions=[one for one in opinions if one.visit.step == step.key],
+                waiting=waiting if place == present else [],
+            )
+        )
+    return views
+
+
+KIND_PAGES: dict[str, str] = {}
+"""For each kind of item the URL name of its page, as `changes:change`; rooms above register theirs."""

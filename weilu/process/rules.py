@@ -1,0 +1,102 @@
+"""Who may act in a step, when it is done, where it may go: facts in, an answer or Refused out."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from weilu.kernel.clauses import Clause
+from weilu.kernel.refused import Refused, Stale
+from weilu.process.flow import Flow, Step
+
+NOT_ONES_OWN = Clause("ROL-1")
+NO_STEP_SKIPPED = Clause("CHG-1")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate as it stands: its fact's key, whether it is open, and the line that proves or explains it."""
+
+    key: str
+    open: bool
+    words: str
+    stale: bool = False  # the fact is there, but for another digest
+
+
+def outcome(step: Step, asked: Collection[int], agreed: Collection[int], refused: Collection[int]) -> str:
+    """`done`, `returned` or `open`, from the ids of people asked, agreed and refused.
+
+    With `veto: false` a refusal only takes a vote away: once too few are left to reach the number,
+    the step is returned as well, for it could never be done.
+    """
+    if refused and step.veto:
+        return "returned"
+    needed = {"all": len(asked), "any": 1}.get(str(step.sign), step.sign)
+    assert isinstance(needed, int)
+    if len(agreed) >= max(needed, 1):
+        return "done"
+    if len(asked) - len(refused) < needed:
+        return "returned"
+    return "open"
+
+
+def check_enough(step: Step, people: Collection[int]) -> None:
+    """NO_STEP_SKIPPED: a step is entered only when enough people exist who may act in it."""
+    needed = step.sign if isinstance(step.sign, int) else 1
+    if len(people) < needed:
+        raise Refused(
+            _("「%(step)s」没有够格的人可办（要 %(needed)d 人）") % {"step": step.title, "needed": needed},
+            NO_STEP_SKIPPED,
+            help=_("系统管理员可以指定有资格的人"),
+        )
+
+
+def barred(step: Step, acted: Mapping[str, Collection[int]]) -> frozenset[int]:
+    """The ids of those who may not act in `step`, from who acted in which step (ROL-1)."""
+    return frozenset(person for key in step.not_also for person in acted.get(key, ()))
+
+
+def check_not_barred(flow: Flow, step: Step, person: int, acted: Mapping[str, Collection[int]]) -> None:
+    """NOT_ONES_OWN: nobody approves what they themselves asked for, planned or executed."""
+    for key in step.not_also:
+        if person in acted.get(key, ()):
+            raise Refused(
+                _("这一步不能由您签：「%(done)s」是您办的") % {"done": flow.step(key).title},
+                NOT_ONES_OWN,
+                help=_("要由没有参与「%(done)s」的人签") % {"done": flow.step(key).title},
+            )
+
+
+def check_turn(shown: int, present: int) -> None:
+    """What the page showed must still be so."""
+    if shown != present:
+        raise Stale(_("工单在您打开页面之后已有变动。您写的内容还在，看过新内容再提交"), NO_STEP_SKIPPED)
+
+
+def check_subject(shown: str, present: str) -> None:
+    """A signature names the digest its signer saw."""
+    if shown != present:
+        raise Stale(_("方案在您打开页面之后已改。看过新方案再签"), NO_STEP_SKIPPED)
+
+
+def check_gates(gates: Collection[Gate]) -> None:
+    """Every gate of the step is open for the digest that is being signed."""
+    closed = [gate for gate in gates if not gate.open]
+    if closed:
+        raise Refused(_("还差 %(count)d 项关口：%(words)s") % {"count": len(closed), "words": "；".join(g.words for g in closed)}, NO_STEP_SKIPPED)
+
+
+def check_return(flow: Flow, step: Step, to: str, visited: Collection[str]) -> None:
+    """NO_STEP_SKIPPED: a return goes to an earlier visited step, one that the flow names where it names any."""
+    known = [one.key for one in flow.steps]
+    if to not in known or known.index(to) >= known.index(step.key) or to not in visited:
+        raise Refused(_("只能退回到前面走过的步骤"), NO_STEP_SKIPPED, field="to")
+    if (step.back and to not in step.back) or flow.step(to).auto:
+        allowed = "、".join(flow.step(key).title for key in step.back)
+        raise Refused(_("这一步只能退回到：%(steps)s") % {"steps": allowed}, NO_STEP_SKIPPED, field="to")
+
+
+def return_targets(flow: Flow, step: Step, visited: Collection[str]) -> list[Step]:
+    """The steps that `check_return` lets a return go to, in order."""
+    before = flow.steps[: flow.place(step.key)]
+    return [one for one in before if one.key in visited and not one.auto and (not step.back or one.key in step.back)]
