@@ -1,0 +1,60 @@
+"""Who belongs where and holds what, as the people page shows it."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from weilu.accounts.models import Grant, Organisation, Person, RoleHolding
+from weilu.accounts.roles import ROLES
+from weilu.kernel.times import now
+
+
+@dataclass
+class Line:
+    """One person towards one customer: the roles held now, and on what ground a vendor's person sees."""
+
+    person: Person
+    roles: list[str] = field(default_factory=list)
+    source: str = ""
+    manages: bool = False
+
+
+@dataclass
+class Customer:
+    """One customer with its own people and the vendors' people who work for it."""
+
+    organisation: Organisation
+    own: list[Line]
+    vendors: list[Line]
+
+
+def customers_with_people(person: Person) -> list[Customer]:
+    """The customers `person` sees; five queries however many people there are."""
+    customers = Organisation.objects.filter(id__in=person.owner_ids).order_by("code")
+    held: dict[tuple[int, int], list[str]] = defaultdict(list)
+    for owner, who, role in RoleHolding.objects.in_force(now()).filter(owner__in=customers).values_list(
+        "owner_id", "person_id", "role"
+    ):
+        held[owner, who].append(role)
+    grants = Grant.objects.in_force(now()).filter(organisation__in=customers, person__is_active=True)
+    seen: dict[int, dict[int, Line]] = defaultdict(dict)
+    for grant in grants.select_related("person__organisation", "person__department").order_by("person_id"):
+        roles = held[grant.organisation_id, grant.person_id]
+        seen[grant.organisation_id][grant.person_id] = Line(
+            grant.person,
+            [str(ROLES[role].title) for role in ROLES if role in roles],
+            grant.source,
+            any("people.manage" in ROLES[role].rights for role in roles),
+        )
+    return [_customer(one, list(seen[one.id].values())) for one in customers]
+
+
+def _customer(organisation: Organisation, lines: list[Line]) -> Customer:
+    own = [line for line in lines if line.person.organisation_id == organisation.id]
+    vendors = [line for line in lines if line.person.organisation_id != organisation.id]
+    return Customer(organisation, own, vendors)
+
+
+def owner_names(person: Person) -> list[str]:
+    """Short names of the customers whose work `person` sees, for the organisation switch."""
+    names = Organisation.objects.filter(id__in=person.owner_ids).order_by("code")
+    return list(names.values_list("short_name", flat=True))

@@ -1,0 +1,107 @@
+"""The page that answers when an act is refused or something breaks: a sentence, what is unchanged, a way on."""
+
+import logging
+import secrets
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+
+from weilu.kernel.refused import NotVisible, Refused, Stale
+from weilu.kernel.times import now
+
+log = logging.getLogger("weilu.pages")
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
+)
+
+
+def seal(response: HttpResponse) -> HttpResponse:
+    """Put the content-security policy on a response that has none yet."""
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    return response
+
+
+def answer(request: HttpRequest, problem: BaseException, status: int = 0) -> HttpResponse:
+    """The response to an exception that left a view; every one has a number that the log knows too."""
+    number = f"{secrets.token_hex(2)}-{secrets.token_hex(2)}"
+    if isinstance(problem, Refused):
+        log.warning("refused %s %s %s: %s", number, request.method, request.path, problem)
+        return _refusal(request, problem, number, status or HTTPStatus.CONFLICT)
+    if isinstance(problem, NotVisible | Http404):
+        log.info("not found %s %s", number, request.path)
+        return trouble(request, HTTPStatus.NOT_FOUND, number)
+    if isinstance(problem, PermissionDenied):
+        log.warning("forbidden %s %s", number, request.path)
+        return trouble(request, HTTPStatus.FORBIDDEN, number)
+    if isinstance(problem, SuspiciousOperation | BadRequest):
+        log.warning("bad request %s %s: %s", number, request.path, type(problem).__name__)
+        big = isinstance(problem, RequestDataTooBig)
+        return trouble(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE if big else HTTPStatus.BAD_REQUEST, number)
+    if isinstance(problem, OperationalError | InterfaceError):
+        log.error("database %s %s: %s", number, request.path, problem)
+        return trouble(request, HTTPStatus.SERVICE_UNAVAILABLE, number)
+    log.error("broken %s %s %s", number, request.method, request.path, exc_info=problem)
+    return trouble(request, HTTPStatus.INTERNAL_SERVER_ERROR, number)
+
+
+def for_program(request: HttpRequest) -> bool:
+    """Whether the answer goes to a program, as JSON, and not to a person."""
+    return request.path.startswith("/api/")
+
+
+def problem_json(status: int, reason: str, clause: str | None, help: str, number: str) -> JsonResponse:
+    """`application/problem+json` with the reason a person would read."""
+    body = {"reason": reason, "clause": clause, "help": help, "number": number}
+    return JsonResponse(body, status=status, content_type="application/problem+json")
+
+
+def _refusal(request: HttpRequest, refused: Refused, number: str, status: int) -> HttpResponse:
+    clause = str(refused.clause) if refused.clause else None
+    if for_program(request):
+        return seal(problem_json(status, refused.reason, clause, refused.help, number))
+    context = {
+        "refused": refused, "clause": clause, "number": number, "at": now(),
+        "stale": isinstance(refused, Stale), "back": _back(request),
+    }  # fmt: skip
+    page = render_to_string("ui/refused.html", context, request)
+    return seal(HttpResponse(page, status=status))
+
+
+def _back(request: HttpRequest) -> str:
+    """The page of this site the person came from, or my work."""
+    before = request.META.get("HTTP_REFERER", "")
+    fits = url_has_allowed_host_and_scheme(before, {request.get_host()})
+    return before if fits else "/"
+
+
+def trouble(request: HttpRequest, status: int, number: str) -> HttpResponse:
+    """A page without the shell: it must come even when the database is away."""
+    title, words, help = sentences(status)
+    if for_program(request):
+        return seal(problem_json(status, title, None, help, number))
+    context: dict[str, Any] = {"title": title, "words": words, "help": help, "number": number, "status": int(status)}
+    context["theme"] = request.COOKIES.get("weilu_theme", "")
+    response = HttpResponse(render_to_string("ui/trouble.html", context), status=status)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = "10"
+    return seal(response)
+
+
+def sentences(status: int) -> tuple[str, str, str]:
+    """Title, what is so, what to do, for a status."""
+    table = {
+        400: (_("这个请求读不懂"), _("地址或表单的内容不完整。什么都没有改变。"), _("回到上一页，再填一次")),
+        403: (_("这一页已过期或不属于您"), _("登录可能已失效，或页面开得太久。什么都没有改变。"), _("重新打开这一页，再办一次")),
+        404: (_("没有这一页"), _("地址可能写错了，或者它不在您能看到的范围内。"), _("从我的工作找起")),
+        413: (_("内容太大"), _("一次提交最多 2 MB。什么都没有改变。"), _("删减后再提交")),
+        503: (_("数据库暂时没有应答"), _("它正忙或不在。您刚才提交的内容没有写入。"), _("等 10 秒再试；仍不行，把编号告诉系统管理员")),
+    }
+    broken = (_("出了故障，没有办成"), _("故障已记录。您刚才提交的内容没有写入。"), _("把编号告诉系统管理员"))
+    return table.get(int(status), broken)

@@ -1,0 +1,21 @@
+"""The frame around every page: its policy, and an answer instead of a traceback."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from weilu.ui.answers import answer, seal
+
+
+class PageFrame:
+    """Seal each response with the content-security policy; answer each exception of a view with a page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return seal(self.get_response(request))
+
+    def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse:
+        """Refusals, missing pages, a database that is away, and whatever broke."""
+        return answer(request, problem)

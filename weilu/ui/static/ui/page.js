@@ -1,0 +1,50 @@
+// Small conveniences; every page works without them.
+(() => {
+  // A dialog named by data-dialog opens from its button.
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-dialog]");
+    if (opener) {
+      const dialog = document.getElementById(opener.dataset.dialog);
+      if (dialog) {
+        event.preventDefault();
+        dialog.showModal();
+      }
+    }
+    const copier = event.target.closest("[data-copy]");
+    if (copier && navigator.clipboard) navigator.clipboard.writeText(copier.dataset.copy);
+    const eye = event.target.closest("[data-reveal]");
+    if (eye) {
+      const entry = document.getElementById(eye.dataset.reveal);
+      entry.type = entry.type === "password" ? "text" : "password";
+      eye.setAttribute("aria-pressed", String(entry.type === "text"));
+    }
+    const chip = event.target.closest("[data-show]");
+    if (chip) filter(chip);
+    // A click beside an open menu closes it.
+    document.querySelectorAll("details[open].org, .rail-foot details[open]").forEach((menu) => {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+  });
+
+  // Filter chips of a list: data-show="" shows all, else the rows whose data-kind is named.
+  function filter(chip) {
+    const list = document.getElementById(chip.dataset.of);
+    chip.parentElement.querySelectorAll("[data-show]").forEach((other) => {
+      other.setAttribute("aria-pressed", String(other === chip));
+    });
+    list.querySelectorAll("[data-kind]").forEach((row) => {
+      row.hidden = Boolean(chip.dataset.show) && row.dataset.kind !== chip.dataset.show;
+    });
+  }
+
+  // A form is sent once: the second click finds the button shut until the page answers.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+  addEventListener("pageshow", () => {
+    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+  });
+})();
