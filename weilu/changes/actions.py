@@ -55,6 +55,7 @@ def submit_analysis(by: Person, change: Change, *, turn: int, feasible: bool, an
     need = text.prose(need, _("分析后的需求"), field="need")
     if not feasible:
         raise Refused(_("分析为不可行时，用「退回」并写明原因，由申请人改需求"), rules.APPROVED_AS_IS, field="feasible")
+    _hold(change)
     change.feasible, change.analysis = feasible, analysis
     change.save(update_fields=["feasible", "analysis"])
     _keep_need(by, change, need)
@@ -66,6 +67,7 @@ def submit_analysis(by: Person, change: Change, *, turn: int, feasible: bool, an
 @action("changes.amend_need")
 def amend_need(by: Person, change: Change, *, turn: int, need: str) -> Change:
     """Step 1 again, after a return to it: the requester words the need anew."""
+    _hold(change)
     _keep_need(by, change, text.prose(need, _("需求"), field="need"))
     say_in_step(by, change.item, turn=turn, subject="", words=_("改了需求"), form="need")
     return change
@@ -91,7 +93,7 @@ def submit_plan(
     Submitted after the plan has gone on, it takes the item back to the design: every signature and
     fact that rested on the older version falls away. Refused once a run has begun.
     """
-    item, installation = change.item, change.installation
+    item, installation = _hold(change), change.installation
     version = text.code(version, _("目标版本"), field="version", longest=40)
     rules.check_newer(installation.version, version)
     rules.check_window(window_from, window_to, now())
@@ -104,6 +106,7 @@ def submit_plan(
     }
     release = read_release(Path(installation.channel), Path(installation.keyring), version)
     turn = _back_to_design(by, change, turn)
+    item = change.item
     need = change.needs.order_by("-number")[0]
     plan = Plan(
         need_number=need.number,
@@ -132,7 +135,7 @@ def submit_plan(
 @action("changes.order_upgrade")
 def order_upgrade(by: Person, change: Change, *, turn: int) -> Run:
     """Step 7: have the approved plan carried out, exactly; refused unless every approval names its digest."""
-    item = WorkItem.objects.select_for_update().get(id=change.item_id)
+    item = _hold(change)
     if item.turn != turn:
         raise Refused(_("工单在您打开页面之后已有变动。看过新内容再开始"), rules.APPROVED_AS_IS)
     if not item.seats.filter(person=by, open=True).exists():
@@ -152,6 +155,7 @@ def give_feedback(by: Person, change: Change, *, turn: int, works: bool, opinion
     opinion = text.prose(opinion, _("使用反馈"), field="opinion", longest=500)
     if satisfaction not in Feedback.Satisfaction.values:
         raise Refused(_("满意度没有选。选一项再提交"), field="satisfaction")
+    _hold(change)
     given, _made = Feedback.objects.update_or_create(
         change=change, defaults={"works": works, "opinion": opinion, "satisfaction": satisfaction, "by": by}
     )
@@ -175,6 +179,12 @@ def check_item_approved(item: WorkItem, subject: str) -> None:
         subjects = frozenset(opinion.subject for opinion in visit.opinions.all())
         approvals[visit.step] = rules.Approval(visit.outcome, subjects)
     rules.check_approved(subject, digest(plan.content), item.subject, item.step, item.system.running, approvals)
+
+
+def _hold(change: Change) -> WorkItem:
+    """The change's item as it stands now, locked till the action ends: versions are numbered one after the other."""
+    change.item = WorkItem.objects.select_for_update(of=("self",)).select_related("owner", "flow", "system").get(id=change.item_id)
+    return change.item
 
 
 def _back_to_design(by: Person, change: Change, turn: int) -> int:

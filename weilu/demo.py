@@ -1,0 +1,85 @@
+"""The demo's people and systems, made through the actions that the pages call.
+
+The same cast stands in the tests: 王 asks, 李 heads the department, 赵 heads technology, 钱 leads,
+吴 is the security office, 郑 administers; 陈 engineers, 周 heads development; 孙 is of another vendor.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import transaction
+
+from weilu.accounts.actions import add_person, found_organisation, give_role, name_head
+from weilu.accounts.models import Department, Organisation, Person
+from weilu.process.actions import publish_flow
+from weilu.systems.actions import name_users, register_installation, register_system
+from weilu.systems.models import Installation, System
+
+PASSWORD = "weilu-demo-2026"  # noqa: S105  (the demo's own, printed at its start)
+FLOWS = Path(__file__).with_name("changes") / "flows"
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Everybody in the demo, by the names the tests and the story use."""
+
+    jz: Organisation
+    hc: Organisation
+    bl: Organisation
+    hn: Organisation
+    wang: Person
+    li: Person
+    zhao: Person
+    qian: Person
+    wu: Person
+    zheng: Person
+    chen: Person
+    zhou: Person
+    sun: Person
+    he: Person  # 何 administers the other customer
+
+
+@transaction.atomic
+def make_cast() -> Cast:
+    """Organisations, people, roles and the published flow; raises Refused when they exist already."""
+    jz = found_organisation(None, code="JZ", name="江州社会保险事业管理中心", short_name="江州社保中心")
+    hn = found_organisation(None, code="HN", name="海宁市住房公积金中心", short_name="海宁公积金中心")
+    hc = found_organisation(None, code="HC", name="禾川软件有限公司", short_name="禾川软件", kind="vendor")
+    bl = found_organisation(None, code="BL", name="北岭科技有限公司", short_name="北岭科技", kind="vendor")
+    wang = _person(jz, "wangmin", "王敏", "养老待遇科科员", "养老待遇科", "requester")
+    li = _person(jz, "lijianguo", "李建国", "养老待遇科科长", "养老待遇科", "department_head", "requester")
+    zhao = _person(jz, "zhaolixin", "赵立新", "技术部门负责人", "信息科", "technical_head")
+    qian = _person(jz, "qianwenyuan", "钱文远", "中心副主任", "中心领导", "leader")
+    wu = _person(jz, "wujing", "吴静", "信息安全领导办公室", "信息安全办", "security_office")
+    zheng = _person(jz, "zhengjie", "郑洁", "系统管理员", "信息科", "administrator")
+    chen = _person(hc, "chenhang", "陈航", "维护工程师", "", ("engineer", jz))
+    zhou = _person(hc, "zhouyi", "周毅", "软件开发负责人", "", ("development_head", jz))
+    sun = _person(bl, "sunli", "孙莉", "维护工程师", "", ("engineer", hn))
+    he = _person(hn, "helin", "何琳", "系统管理员", "信息科", "administrator", "requester")
+    name_head(None, Department.objects.get(organisation=jz, name="养老待遇科"), li)
+    publish_flow(None, jz, (FLOWS / "normal.yaml").read_text("utf-8"))
+    return Cast(jz, hc, bl, hn, wang, li, zhao, qian, wu, zheng, chen, zhou, sun, he)
+
+
+def _person(
+    home: Organisation, username: str, name: str, title: str, department: str, *roles: str | tuple[str, Organisation]
+) -> Person:
+    person = add_person(
+        None, home, username=username, name=name, password=PASSWORD, title=title, department=department
+    )
+    for role in roles:
+        key, owner = (role, home) if isinstance(role, str) else role
+        give_role(None, person, owner, key, source="在职" if owner == home else "合同 JZ-HT-2026-003")
+    return person
+
+
+def make_system(cast: Cast, *, root: Path, url: str, channel: Path, keyring: Path, version: str = "1.0.0") -> Installation:
+    """The demo's one running application: 网上预约平台, with its users."""
+    system = register_system(
+        cast.zheng, cast.jz, code="YYPT", name="网上预约平台", importance=System.Importance.IMPORTANT, backup_owner=cast.zheng
+    )
+    name_users(cast.zheng, system, [cast.wang, cast.li])
+    return register_installation(
+        cast.zheng, system, name="jzdesk", host="app-01", root=str(root), url=url,
+        channel=str(channel), keyring=str(keyring), version=version,
+    )  # fmt: skip
