@@ -1,0 +1,66 @@
+"""What every test can ask for, and the account of what was skipped."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import pytest
+
+pytest.register_assert_rewrite("tests.support")
+
+
+def pytest_report_header() -> str:
+    return f"database: {os.environ.get('WEILU_TEST_DATABASE', 'sqlite')}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, leave out what SQLite's turn has already shown."""
+    if os.environ.get("WEILU_TEST_DATABASE") != "postgresql":
+        return
+    left = [item for item in items if item.get_closest_marker("browser") or item.get_closest_marker("once")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line per reason: how many tests did not run, why, and what would help."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(r.longrepr[2] if isinstance(r.longrepr, tuple) else r.longrepr) for r in skipped)
+    terminalreporter.section("skipped")
+    terminalreporter.write_line(f"{len(skipped)} skipped")
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"  {count} × {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture
+def cast(db: None) -> ModuleType:
+    """The fixed people and organisations, made by the demo's own builders."""
+    from tests import cast as people
+
+    people.make_cast()
+    return people
+
+
+@pytest.fixture
+def entries(db: None) -> Callable[[], list[object]]:
+    """Every evidence entry on record, staged ones included, in order."""
+    from weilu.evidence.models import Entry
+
+    return lambda: list(Entry.objects.order_by("id"))
+
+
+@pytest.fixture
+def chromium_page() -> Iterator[object]:
+    """A fresh browser page at desktop width."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.support.browser import FLAGS, chromium
+
+    program = chromium()
+    with sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=str(program), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="zh-CN")
+        yield page
+        browser.close()
