@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
+from weilu.kernel import worktime
 from weilu.kernel.times import SHANGHAI
 
-HOUR = timedelta(hours=1)
-WEEKDAYS = "一二三四五六日"
+CALENDAR = worktime.Calendar()
 
 
 def when(instant: datetime, now: datetime) -> str:
@@ -37,10 +37,10 @@ def window(start: datetime, end: datetime, now: datetime) -> str:
     return f"{day} {weekday(start)} {first:%H:%M}–{last.strftime('%m-%d %H:%M' if far else '%H:%M')}"
 
 
-def span(length: timedelta) -> str:
-    """`2 天 3 小时`, `5 小时 30 分`, `40 分`: the two largest units."""
-    minutes = max(0, int(length.total_seconds()) // 60)
-    days, hours, rest = minutes // 1440, minutes % 1440 // 60, minutes % 60
+def span(minutes: int) -> str:
+    """Working minutes as `2 天 3 小时`, `5 小时 30 分`, `40 分`; a day is one working day of the calendar."""
+    days, rest = divmod(max(0, minutes), CALENDAR.day_minutes)
+    hours, rest = divmod(rest, 60)
     parts = []
     if days:
         parts.append(_("%(n)d 天") % {"n": days})
@@ -53,7 +53,7 @@ def span(length: timedelta) -> str:
 
 @dataclass(frozen=True)
 class Clock:
-    """A deadline as it is drawn: a state, two lines, and the share of the time that is used (0 to 100)."""
+    """A deadline as it is drawn: a state, two lines, and the share of the working time used (0 to 100)."""
 
     state: str
     first: str
@@ -62,11 +62,21 @@ class Clock:
 
 
 def clock(due: datetime, since: datetime | None, now: datetime) -> Clock:
-    """Ink by default, amber in the last hour or the last tenth, red when overdue."""
+    """Ink by default, amber in the last working hour or the last tenth, red when overdue."""
     second = _("%(when)s 到期") % {"when": when(due, now)}
     if now >= due:
-        return Clock("refused", _("逾期 %(span)s") % {"span": span(now - due)}, 100, second)
-    whole = due - since if since is not None and since < due else None
-    used = 0 if whole is None else int(100 * (1 - (due - now) / whole))
-    late = due - now < HOUR or (whole is not None and used >= 90)
-    return Clock("watch" if late else "", _("剩 %(span)s") % {"span": span(due - now)}, max(0, min(100, used)), second)
+        return Clock("refused", _("逾期 %(span)s") % {"span": span(worktime.between(due, now, CALENDAR))}, 100, second)
+    second += "".join(f" · +{days} {_('天')}：{name}" for name, days in worktime.why(now, due, CALENDAR))
+    left = worktime.between(now, due, CALENDAR)
+    whole = worktime.between(since, due, CALENDAR) if since is not None else 0
+    used = 100 - 100 * left // whole if whole else 0
+    late = left < 60 or (whole > 0 and used >= 90)
+    return Clock("watch" if late else "", _("剩 %(span)s") % {"span": span(left)}, max(0, min(100, used)), second)
+
+
+def today_left(now: datetime) -> str:
+    """`今天还有 3 小时 40 分工作时间`, for the head of my work."""
+    minutes = worktime.left_today(now, CALENDAR)
+    if not minutes:
+        return _("今天的工作时间已过") if CALENDAR.is_workday(now.astimezone(SHANGHAI).date()) else _("今天休息")
+    return _("今天还有 %(span)s工作时间") % {"span": span(minutes)}

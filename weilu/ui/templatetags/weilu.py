@@ -127,3 +127,17 @@ register.simple_tag(show_clause, name="clause")
 register.filter("clause", show_clause)
 register.simple_tag(show_digest, name="digest")
 register.filter("digest", show_digest)
+
+
+@register.filter
+def day_of_week(instant: datetime) -> str:
+    """`09-28 周一 14:20`, for the head of a page."""
+    from weilu.kernel.times import SHANGHAI
+
+    return f"{instant.astimezone(SHANGHAI):%m-%d} {dates.weekday(instant)} {instant.astimezone(SHANGHAI):%H:%M}"
+
+
+@register.filter
+def translated(text: str) -> str:
+    """A title that a flow or a table carries as data, in the language of the page."""
+    return _(text)

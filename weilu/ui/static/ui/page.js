@@ -26,14 +26,14 @@
     });
   });
 
-  // Filter chips of a list: data-show="" shows all, else the rows whose data-kind is named.
+  // Filter chips of a list: data-show="" shows all, else the rows whose data-kind names it.
   function filter(chip) {
     const list = document.getElementById(chip.dataset.of);
     chip.parentElement.querySelectorAll("[data-show]").forEach((other) => {
       other.setAttribute("aria-pressed", String(other === chip));
     });
     list.querySelectorAll("[data-kind]").forEach((row) => {
-      row.hidden = Boolean(chip.dataset.show) && row.dataset.kind !== chip.dataset.show;
+      row.hidden = Boolean(chip.dataset.show) && !row.dataset.kind.split(" ").includes(chip.dataset.show);
     });
   }
 

@@ -1,0 +1,163 @@
+"""What pages of work items are made of: lines of a list, a timeline, the neighbours of an item in my work."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from weilu.accounts.models import Person
+from weilu.process.models import Opinion, Seat, StepVisit, WorkItem
+from weilu.process.queries import CAP, KIND_PAGES, ItemView, Row
+
+TABS = (("todo", gettext_lazy("待办")), ("done", gettext_lazy("已办")), ("mine", gettext_lazy("我发起")))
+EVENT_ICONS = {"file": "file-text", "run": "player-play", "notice": "bell", "flow": "git-branch"}
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One list of my work with its count."""
+
+    key: str
+    title: Promise
+    count: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a list, ready to be shown."""
+
+    row: Row
+    url: str
+    first: Person | None
+    waiting: str
+    waiting_more: str
+    place: str
+    overdue: bool
+
+
+def tabs(counted: Mapping[str, int]) -> list[Tab]:
+    """The lists of my work with their counts."""
+    return [Tab(key, title, counted[key]) for key, title in TABS]
+
+
+def item_url(item: WorkItem) -> str:
+    """The page of an item, whatever its kind."""
+    return reverse(KIND_PAGES[item.kind], args=[item.uid])
+
+
+def lines(rows: Iterable[Row], reader: Person, *, in_turn: bool = False, at: datetime | None = None) -> list[Line]:
+    """The lines of a list as `reader` sees them; asks the database nothing."""
+    from weilu.kernel.times import now
+
+    at = at or now()
+    return [_line(row, reader, at, in_turn) for row in rows]
+
+
+def _line(row: Row, reader: Person, at: datetime, in_turn: bool) -> Line:
+    people = sorted(row.waiting, key=lambda person: person != reader)
+    others = [person.name for person in people if person != reader]
+    more = ""
+    if people and people[0] == reader and others and row.step:
+        more = _("会签，还等 %(names)s") if row.step.sign == "all" else _("或签，您或 %(names)s")
+        more %= {"names": "、".join(others)}
+    elif len(people) > 1:
+        more = _("还有 %(names)s") % {"names": "、".join(others[1:])}
+    if row.step is None:
+        place = ""
+    elif row.step.mark:
+        place = _("第 %(place)d 步之后") % {"place": row.place}
+    else:
+        place = _("第 %(place)d/%(steps)d 步") % {"place": row.place, "steps": row.steps}
+    first = people[0] if people else None
+    name = _("您") if first == reader else first.name if first else ""
+    late = row.due_at is not None and row.due_at <= at and row.step is not None
+    return Line(row, item_url(row.item), first, name, more, place, late)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of a timeline: an opinion, or something a person or the machine did."""
+
+    at: datetime
+    kinds: str  # words sign run file notice flow, for the filter chips
+    person: Person | None
+    icon: str
+    verb: str
+    state: str  # watch for a return, refused for a no
+    where: str
+    words: str
+    link: str
+    evidence: uuid.UUID | None
+    quote: str = ""
+
+
+def timeline(view: ItemView) -> list[Moment]:
+    """Everything that happened to an item, newest first."""
+    moments = [_said(view, opinion) for opinion in view.opinions]
+    moments += [
+        Moment(
+            event.at, event.kind, event.actor, EVENT_ICONS.get(event.kind, "info-circle"), "", "", "", event.words,
+            event.link, event.evidence,
+        )
+        for event in view.events
+    ]  # fmt: skip
+    skipped = [visit for visit in view.visits if visit.outcome == StepVisit.Outcome.NOT_REQUIRED]
+    for visit in skipped:
+        words = _("「%(step)s」%(reason)s") % {"step": _(view.flow.step(visit.step).title), "reason": visit.reason}
+        moments.append(Moment(visit.opened_at, "flow", None, "circle-minus", "", "", "", words, "", None))
+    return sorted(moments, key=lambda moment: moment.at, reverse=True)
+
+
+def _said(view: ItemView, opinion: Opinion) -> Moment:
+    step = view.flow.step(opinion.visit.step)
+    where = _(step.title)
+    if opinion.visit.ordinal > 1:
+        where += _("（第 %(n)d 次）") % {"n": opinion.visit.ordinal}
+    verb, state = {
+        Opinion.Act.AGREE: (_("办理") if step.form else _("同意"), ""),
+        Opinion.Act.RETURN: (_("退回"), "watch"),
+        Opinion.Act.REFUSE: (_("不同意"), "refused"),
+    }[Opinion.Act(opinion.act)]
+    kinds = "sign words" if opinion.words else "sign"
+    return Moment(opinion.at, kinds, opinion.person, "", verb, state, where, "", "", opinion.evidence, opinion.words)
+
+
+def chips(moments: list[Moment]) -> list[tuple[str, str, int]]:
+    """The filter chips of a timeline: which kind, its word, how many."""
+    names = (("words", _("意见")), ("sign", _("签名")), ("run", _("执行")), ("file", _("文件")))
+    counted = [(kind, name, sum(kind in moment.kinds.split() for moment in moments)) for kind, name in names]
+    return [("", _("全部"), len(moments)), *(chip for chip in counted if chip[2])]
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Where an item stands among what waits for a person; `place` is 0 when it does not wait for them."""
+
+    place: int
+    total: int
+    previous: str
+    next: str
+
+
+def neighbours(person: Person, item: WorkItem) -> Neighbours:
+    """The items before and after this one in my work, by one query over at most CAP seats."""
+    seats = Seat.objects.todo(person).values_list("item__uid", "item__kind")[:CAP]
+    queue = [(uid, reverse(KIND_PAGES[kind], args=[uid])) for uid, kind in seats]
+    place = next((place for place, (uid, _url) in enumerate(queue) if uid == item.uid), -1)
+    before = queue[place - 1][1] if place > 0 else ""
+    after = queue[place + 1][1] if 0 <= place < len(queue) - 1 else ""
+    if place < 0 and queue:
+        after = queue[0][1]
+    return Neighbours(place + 1, len(queue), before, after)
+
+
+def waiting_for(person: Person) -> int:
+    """How many items wait for `person`, to CAP + 1 at most."""
+    return Seat.objects.filter(person=person, open=True)[: CAP + 1].count()
