@@ -2,10 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
-from types import ModuleType
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.cast import Cast
 
 pytest.register_assert_rewrite("tests.support")
 
@@ -35,20 +38,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
-def cast(db: None) -> ModuleType:
+def cast(db: None) -> "Cast":
     """The fixed people and organisations, made by the demo's own builders."""
-    from tests import cast as people
+    from tests.cast import make_cast
 
-    people.make_cast()
-    return people
-
-
-@pytest.fixture
-def entries(db: None) -> Callable[[], list[object]]:
-    """Every evidence entry on record, staged ones included, in order."""
-    from weilu.evidence.models import Entry
-
-    return lambda: list(Entry.objects.order_by("id"))
+    return make_cast()
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""A wrong setting is a sentence that names it and says what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from weilu.config import WrongSetting, read_config
+
+pytestmark = pytest.mark.once
+
+
+def test_the_defaults_need_nothing(tmp_path: Path):
+    config = read_config({"WEILU_DATA_DIR": str(tmp_path)})
+
+    assert config.database()["NAME"] == str(tmp_path / "weilu.sqlite3")
+    assert (config.port, config.hosts) == (8000, ("127.0.0.1", "localhost", "[::1]"))
+    assert (tmp_path / "keys" / "session.key").stat().st_mode & 0o777 == 0o600
+    assert read_config({"WEILU_DATA_DIR": str(tmp_path)}).secret_key == config.secret_key
+
+
+def test_a_postgresql_url_is_taken_apart():
+    env = {
+        "WEILU_SECRET_KEY": "x",
+        "WEILU_DATABASE_URL": "postgresql://wei%40lu:p%2Fw@db.example:5433/main",
+    }
+
+    database = read_config(env).database()
+
+    assert [database[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME")] == [
+        "wei@lu", "p/w", "db.example", "5433", "main",
+    ]  # fmt: skip
+
+
+def test_a_socket_folder_can_be_named():
+    env = {"WEILU_SECRET_KEY": "x", "WEILU_DATABASE_URL": "postgresql://weilu@/main?host=/run/pg"}
+
+    assert read_config(env).database()["HOST"] == "/run/pg"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("PORT", "８０００"),
+        ("PORT", "-1"),
+        ("WEILU_CHECKPOINT_SECONDS", "601"),
+        ("WEILU_CHECKPOINT_SECONDS", "1.5"),
+        ("WEILU_DATABASE_URL", "mysql://x"),
+        ("WEILU_DATABASE_URL", "postgresql://h:99999/x"),
+        ("WEILU_DATABASE_URL", "postgresql://h:abc/x"),
+    ],
+)
+def test_a_wrong_value_is_a_sentence(name: str, value: str):
+    with pytest.raises(WrongSetting, match=f"{name}.*改正后重新启动。"):
+        read_config({"WEILU_SECRET_KEY": "x", name: value})
+
+
+def test_a_data_folder_that_cannot_be_made(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(WrongSetting, match="WEILU_DATA_DIR.*换一个可写的目录"):
+        read_config({"WEILU_DATA_DIR": str(tmp_path / "file")})

@@ -1,0 +1,119 @@
+"""The command `weilu`: reads its arguments, and turns every known trouble into one sentence."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from weilu.cli.trouble import Trouble, explained
+
+WRONG = 2  # the exit code when a setting, a port or the database stands in the way
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weilu.settings")
+    args = parser().parse_args(argv)
+    try:
+        with explained():
+            return COMMANDS[args.command](args)
+    except Trouble as trouble:
+        print(trouble, file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="weilu", description="维录：软件升级维护，从申请到签字的报告单。")
+    commands = top.add_subparsers(dest="command", required=True, metavar="命令")
+    commands.add_parser("init", help="建好数据目录、数据库、静态文件和密钥；可重复运行")
+    serve = commands.add_parser("serve", help="启动网页和工作进程")
+    serve.add_argument("--no-worker", action="store_true", help="只启动网页，工作进程在别处运行")
+    commands.add_parser("worker", help="只启动工作进程")
+    story = commands.add_parser("story", help="不用浏览器，把演示故事走一遍")
+    story.add_argument("--out", type=Path, required=True, metavar="目录", help="报告单 PDF 和证据导出放在这里")
+    commands.add_parser("demo", help="建好、走一遍故事、然后启动")
+    commands.add_parser("check", help="检查设置、程序和运行状况，每条附解决办法")
+    verify = commands.add_parser("verify", help="核验一份证据导出")
+    verify.add_argument("directory", metavar="目录")
+    verify.add_argument("--trust", metavar="公钥文件", help="另行取得的公钥；没有它只能证明内部一致")
+    _evidence(commands.add_parser("evidence", help="证据：导出、公钥"))
+    return top
+
+
+def _evidence(command: argparse.ArgumentParser) -> None:
+    what = command.add_subparsers(dest="what", required=True, metavar="做什么")
+    export = what.add_parser("export", help="导出一件工单的证据")
+    export.add_argument("item", metavar="工单", help="工单的编号或标识")
+    export.add_argument("--out", type=Path, required=True, metavar="目录")
+    what.add_parser("key", help="打印证据日志的公钥")
+
+
+def _init(args: argparse.Namespace) -> int:
+    from weilu.cli.setup import set_up
+
+    set_up(say=print)
+    return 0
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from weilu.cli.serve import serve
+
+    return serve(with_worker=not args.no_worker)
+
+
+def _worker(args: argparse.Namespace) -> int:
+    from weilu.cli.serve import work
+
+    return work()
+
+
+def _story(args: argparse.Namespace) -> int:
+    from weilu.cli.setup import set_up
+
+    set_up()
+    from weilu.cli.story import play
+
+    play(args.out)
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from weilu.cli.show import show
+
+    return show()
+
+
+def _check(args: argparse.Namespace) -> int:
+    from weilu.cli.check import report
+
+    return report()
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from weilu.evidence.verifier import main as verify
+
+    return verify([args.directory, *(["--trust", args.trust] if args.trust else [])])
+
+
+def _evidence_command(args: argparse.Namespace) -> int:
+    from weilu.cli.proof import export, show_key
+
+    return show_key() if args.what == "key" else export(args.item, args.out)
+
+
+COMMANDS = {
+    "init": _init,
+    "serve": _serve,
+    "worker": _worker,
+    "story": _story,
+    "demo": _demo,
+    "check": _check,
+    "verify": _verify,
+    "evidence": _evidence_command,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

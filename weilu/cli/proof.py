@@ -1,0 +1,35 @@
+"""`weilu evidence`: what an auditor takes away."""
+
+import uuid
+from pathlib import Path
+
+import django
+
+from weilu.cli.trouble import Trouble
+
+
+def show_key() -> int:
+    """Print the log's public key, to be handed over by another way than the export."""
+    django.setup()
+    from weilu.cli.setup import first_keys
+
+    print(first_keys())
+    return 0
+
+
+def export(item: str, out: Path) -> int:
+    """Write the evidence of one item to `out`."""
+    django.setup()
+    from weilu.evidence.export import export_item
+    from weilu.process.models import WorkItem
+
+    found = WorkItem.objects.filter(number=item).first()
+    if found is None:
+        try:
+            found = WorkItem.objects.filter(uid=uuid.UUID(item)).first()
+        except ValueError:
+            found = None
+    if found is None:
+        raise Trouble(f"没有编号或标识为「{item[:60]}」的工单。在工单页面上核对编号，再试一次。")
+    print(export_item(str(found.uid), found.owner.code, out, actor="weilu evidence export"))
+    return 0

@@ -1,0 +1,57 @@
+"""`weilu init`: everything an installation needs before it can serve; safe to run again."""
+
+from collections.abc import Callable
+
+import django
+from django.core.management import call_command
+
+from weilu.config import Config, WrongSetting
+
+FOLDERS = ("keys", "files", "attempts")
+
+
+def _quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def set_up(say: Callable[[str], None] = _quiet) -> Config:
+    """Data folder, tables, static files and keys; returns the configuration."""
+    django.setup()
+    from weilu.settings import CONFIG
+
+    make_folders(CONFIG)
+    say(f"数据目录　{CONFIG.data_dir}")
+    call_command("migrate", verbosity=0, interactive=False)
+    say("数据库　　已是最新")
+    call_command("collectstatic", verbosity=0, interactive=False)
+    say("静态文件　已收集")
+    say(f"证据公钥　{first_keys()}")
+    return CONFIG
+
+
+def make_folders(config: Config) -> None:
+    """The data folder and its parts, readable by their owner only."""
+    try:
+        for folder in (config.data_dir, *(config.data_dir / name for name in FOLDERS)):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as problem:
+        raise WrongSetting(
+            f"WEILU_DATA_DIR（{config.data_dir}）不能建立：{problem.strerror}。换一个可写的目录，或改它的权限。"
+        ) from None
+
+
+def first_keys() -> str:
+    """Make the log's key where there is none; returns its public half."""
+    from weilu.evidence.keys import public_vkey
+
+    return public_vkey()
+
+
+def need_tables() -> None:
+    """Raise WrongSetting where the database is not the one this version works with."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise WrongSetting("数据库还没有建好，或属于旧版本。先运行 weilu init。")
