@@ -22,6 +22,7 @@ from weilu.process.who import faults_of_people, people_asked
 from weilu.systems.models import System
 
 Outcome = StepVisit.Outcome
+OFFICE = worktime.Calendar()
 
 
 @action("process.publish_flow")
@@ -296,7 +297,7 @@ def _enter(item: WorkItem, flow: Flow, key: str, resume: str = "") -> None:
 def _new_visit(item: WorkItem, step: Step, resume: str = "") -> StepVisit:
     ordinal = StepVisit.objects.filter(item=item, step=step.key).count() + 1
     instant = now()
-    due = worktime.add(instant, step.hours * 60, worktime.DEFAULT) if step.hours else None
+    due = worktime.add(instant, step.hours * 60, OFFICE) if step.hours else None
     return StepVisit.objects.create(
         item=item, step=step.key, ordinal=ordinal, opened_at=instant, due_at=due, resume=resume
     )

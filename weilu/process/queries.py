@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
@@ -52,8 +52,6 @@ def todo(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
 def _after_due(seats: QuerySet[Seat], due: str, number: int) -> QuerySet[Seat]:
     from datetime import UTC
 
-    from django.db.models import Q
-
     instant = datetime.fromtimestamp(float(due), UTC)
     return seats.filter(Q(due_at__gt=instant) | Q(due_at=instant, id__gt=number) | Q(due_at=None))
 
@@ -79,11 +77,14 @@ def mine(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
     return _rows([(item, item.due_at, item.opened_at, str(item.id)) for item in found])
 
 
-def all_items(person: Person, kind: str = "", after: str = "", limit: int = PAGE) -> list[Row]:
-    """Every item that `person` may see, newest first."""
+def all_items(person: Person, kind: str = "", after: str = "", limit: int = PAGE, words: str = "") -> list[Row]:
+    """Every item that `person` may see, newest first; `words` looks in number, title and system."""
     items = WorkItem.objects.visible_to(person).order_by("-id")
     if kind:
         items = items.filter(kind=kind)
+    if words:
+        named = Q(number__icontains=words) | Q(title__icontains=words) | Q(system__name__icontains=words)
+        items = items.filter(named)
     if after:
         items = items.filter(id__lt=int(after))
     found = items.select_related("system", "flow", "owner")[:limit]

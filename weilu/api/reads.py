@@ -1,0 +1,83 @@
+"""What the API tells: the same querysets as the pages, in cursor pages."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router
+
+from weilu.accounts.models import Person
+from weilu.changes.queries import change_view
+from weilu.kernel.times import iso
+from weilu.process import queries
+from weilu.process.queries import Row
+from weilu.systems.models import Installation, System
+
+router = Router()
+LISTS = {"todo": queries.todo, "done": queries.done, "mine": queries.mine, "all": queries.all_items}
+
+
+@router.get("/items", summary="Work items: todo, done, mine or all")
+def items(request: HttpRequest, list: str = "todo", after: str = "") -> dict[str, Any]:
+    """One page of items and the cursor of the next; `next` is empty on the last page."""
+    rows = LISTS.get(list, queries.todo)(_person(request), after=after)
+    following = rows[-1].cursor if len(rows) == queries.PAGE else ""
+    return {"items": [_row(row) for row in rows], "next": following}
+
+
+@router.get("/changes/{uid}", summary="One change: step, need, plan, gates, runs")
+def change(request: HttpRequest, uid: UUID) -> dict[str, Any]:
+    """What its page shows, as data."""
+    found = change_view(_person(request), uid)
+    item, view = found.change.item, found.view
+    return {
+        "uid": str(item.uid),
+        "number": item.number,
+        "title": item.title,
+        "state": item.state,
+        "step": item.step,
+        "turn": item.turn,
+        "subject": item.subject,
+        "system": str(item.system.uid),
+        "installation": str(found.change.installation.uid),
+        "needs": [{"number": need.number, "text": need.text, "digest": need.digest} for need in found.needs],
+        "plans": [{"number": plan.number, "content": plan.content, "digest": plan.digest} for plan in found.plans],
+        "gates": [{"key": gate.key, "open": gate.open, "words": gate.words} for gate in view.gates],
+        "may_return_to": [step.key for step in view.targets],
+        "runs": [{"uid": str(run.uid), "number": run.number, "state": run.state} for run in found.runs],
+    }
+
+
+@router.get("/systems", summary="Systems and their installations")
+def systems(request: HttpRequest) -> list[dict[str, Any]]:
+    """Every system the caller may see."""
+    person = _person(request)
+    installed: dict[int, list[dict[str, str]]] = {}
+    for one in Installation.objects.visible_to(person).order_by("id"):
+        data = {"uid": str(one.uid), "name": one.name, "host": one.host, "version": one.version}
+        installed.setdefault(one.system_id, []).append(data)
+    found = System.objects.visible_to(person).order_by("code")
+    return [
+        {"uid": str(one.uid), "code": one.code, "name": one.name, "installations": installed.get(one.id, [])}
+        for one in found
+    ]
+
+
+def _row(row: Row) -> dict[str, Any]:
+    item = row.item
+    return {
+        "uid": str(item.uid),
+        "number": item.number,
+        "kind": item.kind,
+        "title": item.title,
+        "state": item.state,
+        "step": item.step,
+        "turn": item.turn,
+        "due_at": iso(row.due_at) if row.due_at else None,
+        "waiting_for": [person.name for person in row.waiting],
+    }
+
+
+def _person(request: HttpRequest) -> Person:
+    assert isinstance(request.user, Person)
+    return request.user

@@ -1,0 +1,58 @@
+"""What pages read of changes; no function here writes."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from weilu.accounts.models import Person
+from weilu.changes.models import Change, Feedback, NeedVersion, PlanVersion
+from weilu.execution.models import Run
+from weilu.kernel.refused import NotVisible
+from weilu.process.models import WorkItem
+from weilu.process.queries import ItemView, item_view
+from weilu.systems.models import Installation
+
+
+@dataclass(frozen=True)
+class ChangeView:
+    """Everything the page of a change shows, read in a fixed number of queries."""
+
+    change: Change
+    view: ItemView
+    needs: list[NeedVersion]  # newest first
+    plans: list[PlanVersion]  # newest first
+    runs: list[Run]  # newest first
+    feedback: Feedback | None
+
+
+def change_of(person: Person, uid: UUID | str) -> Change:
+    """The change whose item has this uid; raises NotVisible whether it is hidden or does not exist."""
+    item: WorkItem = WorkItem.objects.select_related("system", "flow", "owner", "requester__organisation").fetch(person, uid)
+    found = Change.objects.filter(item=item).select_related("installation").first()
+    if found is None:
+        raise NotVisible(str(uid))
+    found.item = item
+    return found
+
+
+def change_view(person: Person, uid: UUID | str) -> ChangeView:
+    """What `person` sees of one change; raises NotVisible."""
+    change = change_of(person, uid)
+    return ChangeView(
+        change=change,
+        view=item_view(change.item, person),
+        needs=list(change.needs.select_related("author__organisation").order_by("-number")),
+        plans=list(change.plans.select_related("author__organisation").order_by("-number")),
+        runs=list(Run.objects.filter(item=change.item).order_by("-id")),
+        feedback=Feedback.objects.filter(change=change).select_related("by").first(),
+    )
+
+
+def titled(person: Person, title: str) -> Change | None:
+    """The newest visible change of this title; None when there is none."""
+    return Change.objects.visible_to(person).filter(item__title=title).select_related("item").order_by("-id").first()
+
+
+def installations_of(person: Person) -> list[Installation]:
+    """The installations for which `person` may ask for a change."""
+    owners = [owner for owner in person.owner_ids if person.may("changes.request", owner)]
+    return list(Installation.objects.filter(owner_id__in=owners).select_related("system").order_by("system__name", "id"))
