@@ -141,3 +141,21 @@ def day_of_week(instant: datetime) -> str:
 def translated(text: str) -> str:
     """A title that a flow or a table carries as data, in the language of the page."""
     return _(text)
+
+
+@register.filter
+def when_words(instant: datetime) -> str:
+    """`when` as plain words, for sentences that are put together first."""
+    return dates.when(instant, now())
+
+
+@register.filter
+def get(table: dict[Any, Any], key: Any) -> Any:
+    """The entry of a dictionary; None where it has none."""
+    return table.get(key)
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """48,196."""
+    return f"{number:,}"

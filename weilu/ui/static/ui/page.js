@@ -18,6 +18,13 @@
       entry.type = entry.type === "password" ? "text" : "password";
       eye.setAttribute("aria-pressed", String(entry.type === "text"));
     }
+    const closer = event.target.closest("dialog [data-close]");
+    if (closer) {
+      event.preventDefault();
+      closer.closest("dialog").close();
+    }
+    const adder = event.target.closest("[data-add]");
+    if (adder) addRow(document.getElementById(adder.dataset.add));
     const chip = event.target.closest("[data-show]");
     if (chip) filter(chip);
     // A click beside an open menu closes it.
@@ -25,6 +32,15 @@
       if (!menu.contains(event.target)) menu.open = false;
     });
   });
+
+  // One more blank row in a form, copied from the last.
+  function addRow(list) {
+    const row = list.lastElementChild.cloneNode(true);
+    row.querySelectorAll("input").forEach((entry) => (entry.value = ""));
+    list.append(row);
+    row.querySelector("input").focus();
+  }
+  document.querySelectorAll("[data-add]").forEach((adder) => (adder.hidden = false));
 
   // Filter chips of a list: data-show="" shows all, else the rows whose data-kind names it.
   function filter(chip) {

@@ -1,0 +1,179 @@
+"""What the pages of a change are made of: differences, facts, the sign panel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from weilu.accounts.models import Person
+from weilu.changes.models import PlanVersion
+from weilu.changes.plan import lines
+from weilu.changes.queries import ChangeView
+from weilu.evidence.queries import indexes
+from weilu.kernel.times import now
+from weilu.process.chart import draw
+from weilu.process.models import Opinion, StepVisit
+from weilu.process.pages import Moment, chips, neighbours, timeline
+from weilu.process.queries import GATE_TITLES
+from weilu.process.rules import Gate
+from weilu.ui import diff
+from weilu.ui.dates import window
+
+FORM_PAGES = {"need": "changes:need", "analysis": "changes:need", "plan": "changes:plan", "feedback": "changes:feedback"}
+
+
+def form_of(found: ChangeView) -> str:
+    """The form by which the reader does the present step; "" when it is not theirs or is a bare signature."""
+    return found.view.step.form if found.view.step and found.view.seat else ""
+
+
+def form_words(form: str) -> str:
+    """What the button that leads to a form says."""
+    return {
+        "need": _("改需求"),
+        "analysis": _("写可行性分析"),
+        "plan": _("写实施方案"),
+        "feedback": _("写使用反馈"),
+        "sheet": _("签报告单"),
+    }.get(form, "")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two versions of the plan and what lies between them."""
+
+    old: PlanVersion
+    new: PlanVersion
+    rows: list[diff.Row]
+    changed: int
+    come: int
+    gone: int
+    first: diff.Row | None  # the first difference, for the narrow screen
+
+    @property
+    def others(self) -> int:
+        """How many differences there are beside the first."""
+        return max(0, self.changed + self.come + self.gone - 1)
+
+
+def compared(old: PlanVersion, new: PlanVersion, *, fold: bool = True) -> Compared:
+    """The wording of two plans, line by line."""
+    rows = diff.compare(lines(old.content), lines(new.content), fold=fold)
+    first = next((row for row in rows if row.kind in ("changed", "come", "gone")), None)
+    return Compared(old, new, rows, *diff.summary(rows), first)
+
+
+def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, Any]:
+    """The page of a change; `old` is the version of the plan to compare the newest with, by default the one before."""
+    moments = timeline(found.view)
+    item = found.change.item
+    return {
+        "found": found, "change": found.change, "view": found.view, "item": item, "now": now(),
+        "chart": draw(found.view), "near": neighbours(reader, item), "need": found.needs[0] if found.needs else None,
+        "plan": found.plans[0] if found.plans else None, "against": _against(found, old),
+        "plan_lines": lines(found.plans[0].content) if found.plans else [], "window": window_of(found),
+        "moments": moments, "chips": chips(moments), "seals": _seals(moments), "form": form_of(found),
+        "form_words": form_words(form_of(found)), "gates": [(gate_title(gate), gate) for gate in found.view.gates],
+        "missing": sum(not gate.open for gate in found.view.gates), "returned": _returned(found),
+        "countersign": countersign(found), "last": found.view.opinions[0] if found.view.opinions else None,
+        "may_run": _may_run(found), "following": _following(found),
+    }  # fmt: skip
+
+
+def gate_title(gate: Gate) -> str:
+    """What a gate asks for, in words."""
+    return _(GATE_TITLES.get(gate.key, gate.key))
+
+
+def _against(found: ChangeView, old: int) -> Compared | None:
+    if len(found.plans) < 2:
+        return None
+    before = next((plan for plan in found.plans[1:] if plan.number == old), found.plans[1])
+    return compared(before, found.plans[0])
+
+
+def window_of(found: ChangeView) -> str:
+    """The window of the newest plan; "" before there is one."""
+    if not found.plans:
+        return ""
+    content = found.plans[0].content
+    return window(datetime.fromisoformat(content["window_from"]), datetime.fromisoformat(content["window_to"]), now())
+
+
+def _seals(moments: list[Moment]) -> dict[Any, int]:
+    return indexes([moment.evidence for moment in moments if moment.evidence])
+
+
+def _returned(found: ChangeView) -> int:
+    return sum(visit.outcome == StepVisit.Outcome.RETURNED for visit in found.view.visits)
+
+
+def countersign(found: ChangeView) -> str:
+    """`会签 1/2，钱文远已签` for a step that several sign; "" for any other."""
+    view = found.view
+    if view.step is None or not view.visits or view.step.sign == "any":
+        return ""
+    here = [one for one in view.opinions if one.visit_id == view.visits[-1].id and one.act == Opinion.Act.AGREE]
+    waiting = next((step.waiting for step in view.steps if step.state == "present"), [])
+    total = len(here) + len(waiting)
+    if total < 2:
+        return ""
+    said = _("会签 %(agreed)d/%(total)d") % {"agreed": len(here), "total": total}
+    names = "、".join(one.person.name for one in here)
+    return said + (_("，%(names)s已签") % {"names": names} if names else "")
+
+
+def _may_run(found: ChangeView) -> bool:
+    """Whether the reader may order the run now: the step is theirs, and this plan was not carried out yet."""
+    view, item = found.view, found.change.item
+    here = view.step is not None and view.step.key == "release" and view.seat is not None
+    return here and not any(run.subject == item.subject for run in found.runs)
+
+
+def _following(found: ChangeView) -> str:
+    """The title of the step after the present one; "" at the end."""
+    view = found.view
+    if view.step is None or view.step.then == "end":
+        return ""
+    return _(view.flow.step(view.step.then).title)
+
+
+def need_page(found: ChangeView) -> dict[str, Any]:
+    """The versions of the need, the newest compared with the one before."""
+    rows = []
+    if len(found.needs) > 1:
+        rows = diff.compare(found.needs[1].text.splitlines(), found.needs[0].text.splitlines())
+    return {"found": found, "item": found.change.item, "view": found.view, "rows": rows}
+
+
+def plan_page(found: ChangeView, reader: Person) -> dict[str, Any]:
+    """The form of the plan, or its wording for somebody who may not write it now."""
+    return {
+        "found": found, "item": found.change.item, "view": found.view, "writes": _writes(found, reader),
+        "anew": form_of(found) != "plan", "plan": found.plans[0] if found.plans else None,
+        "plan_lines": lines(found.plans[0].content) if found.plans else [],
+    }  # fmt: skip
+
+
+def _writes(found: ChangeView, reader: Person) -> bool:
+    """The engineer at the design; or later, until a run of this plan has begun, when signatures fall away."""
+    view = found.view
+    if form_of(found) == "plan":
+        return True
+    if view.step is None or not found.plans or any(run.subject == found.change.item.subject for run in found.runs):
+        return False
+    between = view.flow.place("design") < view.flow.place(view.step.key) <= view.flow.place("release")
+    engineers = type(reader).objects.holding("engineer", found.change.item.owner)
+    return between and engineers.filter(id=reader.id).exists()
+
+
+def compare_page(found: ChangeView, old: int, new: int) -> dict[str, Any]:
+    """Any two versions of the plan, every line shown; by default the last two."""
+    by_number = {plan.number: plan for plan in found.plans}
+    newest = by_number.get(new, found.plans[0] if found.plans else None)
+    before = by_number.get(old, found.plans[1] if len(found.plans) > 1 else newest)
+    pair = compared(before, newest, fold=False) if newest and before else None
+    return {"found": found, "item": found.change.item, "against": pair, "plans": found.plans}
