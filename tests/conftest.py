@@ -10,8 +10,6 @@ import pytest
 if TYPE_CHECKING:
     from tests.cast import Cast
 
-pytest.register_assert_rewrite("tests.support")
-
 
 def pytest_report_header() -> str:
     return f"database: {os.environ.get('WEILU_TEST_DATABASE', 'sqlite')}"
