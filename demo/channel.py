@@ -66,12 +66,12 @@ def sums_of(folder: Path) -> str:
 
 def sign_sums(folder: Path, keyring: Path) -> None:
     """Write `SHA256SUMS`, sign it with a new key, and put that key's public half into `keyring`."""
-    key = pysequoia.Cert.generate(SIGNER, profile=pysequoia.Profile.RFC4880)
+    key = pysequoia.Tsk.generate(SIGNER, profile=pysequoia.Profile.RFC4880)
     sums = sums_of(folder).encode()
     (folder / "SHA256SUMS").write_bytes(sums)
-    signature = pysequoia.sign(key.secrets.signer(), sums, mode=pysequoia.SignatureMode.DETACHED, armor=False)
+    signature = pysequoia.sign(key.signer(), sums, mode=pysequoia.SignatureMode.DETACHED, armor=False)
     (folder / "SHA256SUMS.sig").write_bytes(signature)
-    keyring.write_bytes(bytes(key))
+    keyring.write_bytes(bytes(key.extract_certificate()))
 
 
 def build_channel(place: Path, versions: tuple[str, ...] = VERSIONS) -> Channel:

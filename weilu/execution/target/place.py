@@ -1,0 +1,147 @@
+"""The installation on this target: where things stand, and the small acts on files all steps share."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SCHEMA_OF = "PRAGMA user_version"
+
+
+class Failed(Exception):
+    """The step failed; the message is the sentence people read.
+
+    `untouched` says that the installation is as it was before the step began.
+    """
+
+    def __init__(self, sentence: str, *, untouched: bool = False) -> None:
+        super().__init__(sentence)
+        self.untouched = untouched
+
+
+def say(line: str) -> None:
+    """One line of the step's output, as it happens."""
+    print(line, flush=True)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write beside, sync, rename: a reader sees the old or the new, never a half."""
+    scratch = path.with_name(f".{path.name}.new")
+    with scratch.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(scratch, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+class Installation:
+    """One root: releases/, current, shared/, bin/ctl, run/."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.root, self.name = root, name
+        self.releases, self.current, self.shared = root / "releases", root / "current", root / "shared"
+        self.database, self.flag = self.shared / "desk.sqlite3", self.shared / "READONLY"
+
+    def present(self) -> Path:
+        """The release folder in use."""
+        if not self.current.is_symlink():
+            raise Failed(f"{self.current} 不是指向版本目录的链接。先恢复安装，再重新执行", untouched=True)
+        return self.releases / Path(os.readlink(self.current)).name
+
+    def release(self, version: str, sha256: str) -> Path:
+        return self.releases / f"{version}-{sha256[:12]}"
+
+    def point_to(self, release: Path) -> None:
+        """Let `current` lead to `release`, in one step that a crash leaves done or not done."""
+        scratch = self.root / ".current.new"
+        scratch.unlink(missing_ok=True)
+        scratch.symlink_to(Path("releases") / release.name)
+        os.replace(scratch, self.current)
+        sync_folder(self.root)
+
+    def manifest(self, release: Path) -> dict[str, str]:
+        """What release.json says of an installed release; empty when it is not completely there."""
+        try:
+            found = json.loads((release / "release.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {str(key): str(value) for key, value in found.items()}
+
+    def secrets(self) -> list[str]:
+        """Values of this installation that no output may show."""
+        try:
+            return [self.shared.joinpath("secret").read_text("utf-8").strip()]
+        except OSError:
+            return []
+
+    def ctl(self, act: str) -> tuple[int, str]:
+        """Run bin/ctl; its exit code and what it said, without secrets."""
+        done = subprocess.run(
+            [sys.executable, str(self.root / "bin" / "ctl"), act],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
+        )  # fmt: skip
+        return done.returncode, masked(done.stdout.strip() or done.stderr.strip(), self.secrets())
+
+    def running(self) -> dict[str, Any]:
+        code, words = self.ctl("status")
+        try:
+            found = json.loads(words)
+        except ValueError:
+            raise Failed(f"bin/ctl status 没有给出状态：{words[:200]}") from None
+        return {**found, "running": code == 0}
+
+    def migrate(self, release: Path) -> None:
+        """Run the migrations of `release` on this installation's database."""
+        done = subprocess.run(
+            [sys.executable, "-m", self.name, "migrate", "--shared", str(self.shared)],
+            env=app_env(release), capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise Failed("数据库迁移失败：" + masked(last_line(done.stderr), self.secrets()))
+        say(f"迁移完成：{done.stdout.strip()}")
+
+
+def app_env(release: Path) -> dict[str, str]:
+    """The environment of an application's program: nothing but what it needs."""
+    return {
+        "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8",
+        "PYTHONPATH": str(release / "lib"), "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+
+
+def last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "没有输出"
+
+
+def masked(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
+        if len(secret) >= 6:
+            text = text.replace(secret, "●●●●")
+    return text
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder and all in it, if it is there."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
