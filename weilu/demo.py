@@ -4,9 +4,11 @@ The same cast stands in the tests: 王 asks, 李 heads the department, 赵 heads
 吴 is the security office, 郑 administers; 陈 engineers, 周 heads development; 孙 is of another vendor.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 
 from weilu.accounts.actions import add_person, found_organisation, give_role, name_head
@@ -83,3 +85,20 @@ def make_system(cast: Cast, *, root: Path, url: str, channel: Path, keyring: Pat
         cast.zheng, system, name="jzdesk", host="app-01", root=str(root), url=url,
         channel=str(channel), keyring=str(keyring), version=version,
     )  # fmt: skip
+
+
+def set_stage(say: Callable[[str], None]) -> None:
+    """The demo as the story finds it: channel built, 1.0.0 laid out and running, cast and system on record."""
+    from demo.channel import build_channel
+    from demo.target import ctl, free_port, lay_out
+
+    place = settings.CONFIG.data_dir / "demo"
+    say("搭建演示：升级包渠道、运行中的 1.0.0、人员与系统")
+    channel = build_channel(place)
+    root = place / "app-01"
+    url = lay_out(root, channel.folder, free_port(8310))
+    ctl(root, "start")
+    if not Organisation.objects.filter(code="JZ").exists():
+        with transaction.atomic():
+            cast = make_cast()
+            make_system(cast, root=root, url=url, channel=channel.folder, keyring=channel.keyring)

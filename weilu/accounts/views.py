@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from weilu.accounts.actions import sign_in
 from weilu.accounts.queries import customers_with_people
 from weilu.kernel.refused import Refused
-from weilu.kernel.rights import ANYONE, right
+from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 
 
 @right(ANYONE)
@@ -19,7 +19,7 @@ from weilu.kernel.rights import ANYONE, right
 def enter(request: HttpRequest) -> HttpResponse:
     """Ask for name and password; a wrong one is said under the fields, and the name stays typed."""
     target = request.POST.get("next") or request.GET.get("next") or "/"
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}) or target.startswith("/logout"):
         target = "/"
     if request.user.is_authenticated and request.method == "GET":
         return redirect(target)
@@ -34,10 +34,10 @@ def enter(request: HttpRequest) -> HttpResponse:
     return redirect(target)
 
 
-@right(ANYONE)
+@right(SIGNED_IN)
 @require_POST
 def leave(request: HttpRequest) -> HttpResponse:
-    """End the visit; harmless for somebody who is not signed in."""
+    """End the visit."""
     logout(request)
     return redirect("/login")
 

@@ -64,13 +64,13 @@ class Feedback(models.Model):
 
     class Satisfaction(models.TextChoices):
         VERY = "very", "非常满意"
-        YES = "yes", "满意"
+        YES = "satisfied", "满意"
         FAIR = "fair", "基本满意"
-        NO = "no", "不满意"
+        NO = "unsatisfied", "不满意"
 
     change = models.OneToOneField(Change, models.PROTECT, related_name="feedback")
     works = models.BooleanField()  # the result is as wanted (or, after a way back, as it was)
     opinion = models.TextField()
-    satisfaction = models.CharField(max_length=5, choices=Satisfaction.choices)
+    satisfaction = models.CharField(max_length=12, choices=Satisfaction.choices)
     by = models.ForeignKey(Person, models.PROTECT, related_name="+")
     at = models.DateTimeField(default=now)

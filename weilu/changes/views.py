@@ -116,7 +116,7 @@ def send_back(request: HttpRequest, uid: str) -> HttpResponse:
             return_item(request.user, item, turn=forms.turn_of(request.POST), to=entries["to"], words=entries["words"])
             return _next(request, item, _("已退回 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused = _of_a_field(problem)
+            refused, found = _of_a_field(problem), change_view(request.user, uid)
     shown = {"view": found.view, "item": found.change.item, "typed": entries, "refused": refused}
     return render(request, "changes/return.html", shown, status=409 if refused else 200)
 
@@ -135,7 +135,7 @@ def need(request: HttpRequest, uid: str) -> HttpResponse:
             item = found.change.item
             return _next(request, item, _("已提交 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused = _of_a_field(problem)
+            refused, found = _of_a_field(problem), change_view(request.user, uid)
     elif found.needs:
         entries |= {"need": found.needs[0].text, "analysis": found.change.analysis}
     shown = pages.need_page(found) | {"form": form, "typed": entries, "refused": refused}
@@ -169,7 +169,7 @@ def plan(request: HttpRequest, uid: str) -> HttpResponse:
             said = _("已送审 %(number)s 方案第 %(version)d 版") % {"number": item.number, "version": kept.number}
             return _next(request, item, said)
         except Refused as problem:
-            refused = _of_a_field(problem)
+            refused, found = _of_a_field(problem), change_view(request.user, uid)
     elif found.plans:
         entries = forms.from_plan(found.plans[0].content)
     entries["criteria"] = forms.with_blanks(entries["criteria"])
@@ -213,7 +213,7 @@ def feedback(request: HttpRequest, uid: str) -> HttpResponse:
             item = found.change.item
             return _next(request, item, _("已反馈 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused = _of_a_field(problem)
+            refused, found = _of_a_field(problem), change_view(request.user, uid)
     shown = {
         "found": found, "item": found.change.item, "view": found.view, "typed": entries, "refused": refused,
         "asked": pages.form_of(found) == "feedback", "levels": Feedback.Satisfaction.choices,

@@ -150,16 +150,19 @@ def reopen_step(by: Person, item: WorkItem, *, turn: int, to: str, reason: str) 
     return item
 
 
-def complete_automatic(item: WorkItem, step: str, words: str) -> None:
-    """An automatic step has been carried out by the room that knows how; the item goes on."""
-    item = WorkItem.objects.select_for_update().get(id=item.id)
+def conclude_step(item: WorkItem, step: str, words: str) -> None:
+    """A step that a room above settles has been settled: an automatic one carried out, a form complete or refused.
+
+    Raises Stale when the item is no longer there; the gates of the step hold here too.
+    """
+    item = WorkItem.objects.select_for_update(of=("self",)).select_related("flow", "owner", "system").get(id=item.id)
     flow = parse_flow(item.flow.source)
-    if item.step != step or not flow.step(step).auto:
-        raise Stale(_("自动步骤已经过去"))
+    if item.step != step or not (flow.step(step).auto or flow.step(step).form):
+        raise Stale(_("「%(step)s」已经过去") % {"step": flow.step(step).title})
     rules.check_gates(gates_of(item, flow.step(step)))
     visit = StepVisit.objects.get(item=item, step=step, outcome=Outcome.OPEN)
     ref = stage(
-        "process.step_automatic",
+        "process.step_concluded",
         {"number": item.number, "step": step, "words": words},
         actor="weilu",
         org=item.owner.code,

@@ -169,7 +169,7 @@ def _read_who(text: str, key: str) -> Who:
 
 def _faults_between(steps: list[Step]) -> list[tuple[int, str]]:
     """What single steps cannot show: double keys, targets that do not exist, steps never reached."""
-    places = {step.key: place for place, step in enumerate(steps)}
+    places = {step.key: place for place, step in reversed(list(enumerate(steps)))}
     faults = []
     reached = {0}
     for place, step in enumerate(steps):

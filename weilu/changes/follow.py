@@ -1,0 +1,123 @@
+"""What follows by itself: users are told, acceptance is filed, the sheet is frozen, its signatures move the item."""
+
+from django.utils.translation import gettext as _
+
+from weilu.accounts.models import Person
+from weilu.changes import rules
+from weilu.changes.actions import check_item_approved, latest_plan
+from weilu.changes.models import Change
+from weilu.changes.sheet import sheet_content
+from weilu.evidence.actions import stage
+from weilu.execution.checks import REGISTER
+from weilu.execution.models import Run
+from weilu.kernel.events import subscribe
+from weilu.notify.actions import tell
+from weilu.process.actions import conclude_step, record_fact, say_in_step
+from weilu.process.flow import Step
+from weilu.process.models import Opinion, WorkItem
+from weilu.records.actions import freeze_sheet
+from weilu.records.models import RecordSheet, Side
+
+NOTIFY_USERS = "changes.notify_users"
+
+
+def subscribe_all() -> None:
+    """Hear what rooms below announce; called once by `apps.py`."""
+    REGISTER["change"] = check_item_approved
+    subscribe("process.step_entered", on_step_entered)
+    subscribe("execution.run_finished", on_run_finished)
+    subscribe("records.sheet_signed", on_sheet_signed)
+    subscribe("records.sheet_complete", on_sheet_complete)
+    subscribe("records.sheet_refused", on_sheet_refused)
+
+
+def on_step_entered(item: WorkItem, step: Step) -> None:
+    """Carry out the automatic step of a change; freeze the sheet when its signing is reached."""
+    if item.kind != "change":
+        return
+    if step.auto == NOTIFY_USERS:
+        _notify_users(item)
+    elif step.form == "sheet":
+        change = Change.objects.select_related("installation", "feedback").get(item=item)
+        engineer = released_by(item)
+        freeze_sheet(engineer, item, sheet_content(change, engineer), customer_signers=[item.requester], engineer=engineer)
+
+
+def released_by(item: WorkItem) -> Person:
+    """The engineer who signed the release, for the last time if it was signed more than once."""
+    said = Opinion.objects.filter(item=item, visit__step="release", act=Opinion.Act.AGREE).order_by("-id")
+    return said.select_related("person__organisation")[0].person
+
+
+def _notify_users(item: WorkItem) -> None:
+    """USERS_ARE_TOLD: every user of the system gets the upgrade notes, or hears that nothing has changed."""
+    change = Change.objects.get(item=item)
+    plan = latest_plan(change).content
+    users = list(item.system.users.filter(is_active=True))
+    run = Run.objects.filter(item=item, subject=item.subject).order_by("-id")[0]
+    if run.state == Run.State.SUCCEEDED:
+        title = _("%(system)s已升级到 %(version)s") % {"system": item.system.name, "version": plan["version"]}
+        body = plan["upgrade_notes"]
+    else:
+        title = _("%(system)s升级未成功，仍是 %(version)s") % {"system": item.system.name, "version": plan["version_from"]}
+        body = _("升级没有通过验收，程序和数据已恢复到升级之前。您照常使用，不必做什么。")
+    told = tell(users, title, body, f"/changes/{item.uid}/", item.owner, str(item.uid))
+    rules.check_everybody_told(len(users), told)
+    words = _("已通知 %(count)d 名用户：%(title)s") % {"count": told, "title": title}
+    conclude_step(item, "notice", words)
+
+
+def on_run_finished(run: Run) -> None:
+    """File criteria and results with the security office (CHG-5); tell the engineer how it ended."""
+    if run.item.kind != "change":
+        return
+    item, plan = run.item, latest_plan(run.item.change).content
+    results = [{"title": row["title"], "path": row["path"], "expect": row["expect"]} for row in plan["criteria"]]
+    verdict = {
+        Run.State.SUCCEEDED: _("验收全部通过"),
+        Run.State.WENT_BACK: _("验收未通过，已回退到 %(version)s") % {"version": plan["version_from"]},
+    }.get(run.state, _("执行没有完成"))
+    ref = stage(
+        "changes.acceptance_filed",
+        {"number": item.number, "run": run.number, "criteria": results, "verdict": verdict, "subject": run.subject},
+        actor="weilu",
+        org=item.owner.code,
+        item=str(item.uid),
+    )
+    record_fact(item, "acceptance.filed", run.subject, True, verdict, run.number, ref)
+    office = Person.objects.holding("security_office", item.owner)
+    body = "\n".join(_("验收：%(title)s（GET %(path)s 应含「%(expect)s」）") % row for row in results)
+    title = _("%(number)s 验收备案：%(verdict)s") % {"number": item.number, "verdict": verdict}
+    if office:
+        tell(office, title, body, f"/runs/{run.uid}/", item.owner, str(item.uid))
+
+
+def on_sheet_signed(sheet: RecordSheet) -> None:
+    """A signature on the sheet is the signer's act in the step that asks for it."""
+    item = sheet.item
+    if item.kind != "change":
+        return
+    signature = sheet.signatures.select_related("person__organisation").order_by("-id")[0]
+    if not item.seats.filter(person=signature.person, open=True).exists():
+        return  # somebody of the vendor signed for the engineer; the complete sheet closes the step
+    item.refresh_from_db()
+    words = signature.opinion if signature.side == Side.CUSTOMER else _("乙方签署")
+    say_in_step(signature.person, item, turn=item.turn, subject=sheet.digest, words=words, form="sheet")
+
+
+def on_sheet_complete(sheet: RecordSheet) -> None:
+    """Both sides have signed: the step is over, whoever signed for them."""
+    if sheet.item.kind == "change":
+        _end_signing(sheet.item, _("报告单 %(number)s 双方已签") % {"number": sheet.number})
+
+
+def on_sheet_refused(sheet: RecordSheet) -> None:
+    """A recorded refusal with its reason ends the work as well (REC-2)."""
+    if sheet.item.kind == "change":
+        _end_signing(sheet.item, _("甲方拒签，原因：%(reason)s") % {"reason": sheet.reason[:300]})
+
+
+def _end_signing(item: WorkItem, words: str) -> None:
+    item.refresh_from_db()
+    if item.step == "sheet":
+        conclude_step(item, "sheet", words)

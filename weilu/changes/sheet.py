@@ -1,0 +1,92 @@
+"""What the record sheet of a change says, gathered from its versions, its run and its feedback."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from weilu.accounts.models import Person
+from weilu.changes.models import Change
+from weilu.execution.models import Run, RunStep
+from weilu.kernel.times import iso
+from weilu.process.models import StepVisit
+from weilu.records.content import SheetContent, Step, Test, TimeLine
+
+RESULTS = {"done": "成功", "failed": "失败", "skipped": "未执行", "waiting": "未执行"}
+
+
+def sheet_content(change: Change, engineer: Person) -> SheetContent:
+    """The content to freeze, once the requester has given feedback; raises IndexError without a plan or a run."""
+    item = change.item
+    plan = change.plans.order_by("-number")[0].content
+    run = Run.objects.filter(item=item, subject=item.subject).order_by("-id")[0]
+    went_well = run.state == Run.State.SUCCEEDED
+    department = f" {item.requester.department}" if item.requester.department else ""
+    return SheetContent(
+        customer=f"{item.owner.name}{department}",
+        vendor=engineer.organisation.name,
+        contract=_contract(engineer, item.owner_id),
+        system=f"{item.system.name}（{_('生产')}）" if item.system.running else item.system.name,
+        version_from=plan["version_from"],
+        version_to=plan["version"],
+        kinds=["upgrade"],
+        ways=["remote"],
+        urgency="important" if item.system.importance == "important" else "normal",
+        times=_times(change, run),
+        cause=change.needs.order_by("-number")[0].text,
+        done=_done(plan, run, went_well),
+        steps=[_step(run, step) for step in run.steps.order_by("ordinal")],
+        tests=_tests(plan, run, went_well),
+        remaining="" if went_well else "升级未通过验收，已回退；原因查明后另行变更。",
+        engineer=engineer.name,
+    )
+
+
+def _contract(engineer: Person, owner_id: int) -> str:
+    source = engineer.grants.filter(organisation_id=owner_id).order_by("-id").values_list("source", flat=True).first() or ""
+    return source.removeprefix("合同 ") if source.startswith("合同 ") else ""
+
+
+def _times(change: Change, run: Run) -> list[TimeLine]:
+    approved = StepVisit.objects.filter(item=change.item, step="confirm", outcome="done").order_by("-id").first()
+    rows: list[tuple[str, datetime | None]] = [
+        ("申请", change.item.opened_at),
+        ("批准", approved.closed_at if approved else None),
+        ("开始执行", run.started_at),
+        ("完成", run.ended_at),
+    ]
+    return [TimeLine(label=label, at=iso(at) if at else "") for label, at in rows]
+
+
+def _done(plan: dict[str, str], run: Run, went_well: bool) -> list[str]:
+    lines = [
+        f"按批准的方案（SHA-256 {run.subject[:12]}）执行，编号 {run.number}。",
+        f"升级包 {plan['wheel']}：来源签名与 SHA-256 核对一致。",
+        "升级前备份程序与数据，另处还原比对一致；在副本上演练通过。",
+    ]
+    if went_well:
+        lines.append(f"窗口内由 {plan['version_from']} 升级到 {plan['version']}，验收检查全部通过，已通知用户。")
+    else:
+        lines.append(f"升级到 {plan['version']} 后验收未通过，系统自动回退到 {plan['version_from']}。")
+        lines.append("回退后程序清单与数据摘要同备份逐项一致；备份到回退之间没有接受写入。")
+    return lines
+
+
+def _step(run: Run, step: RunStep) -> Step:
+    seconds = 0
+    if step.started_at and step.ended_at:
+        seconds = max(1, -(-int((step.ended_at - step.started_at).total_seconds() * 1000) // 1000))
+    return Step(
+        title=step.title,
+        host=run.installation.host,
+        started_at=iso(step.started_at) if step.started_at else "",
+        seconds=seconds,
+        result=RESULTS.get(step.state, step.state),
+        digest=step.digest,
+    )
+
+
+def _tests(plan: dict[str, list[dict[str, str]]], run: Run, went_well: bool) -> list[Test]:
+    return [
+        Test(title=str(_("验收：%(title)s") % {"title": row["title"]}), result="通过" if went_well else "未通过")
+        for row in plan["criteria"]
+    ]
