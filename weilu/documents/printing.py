@@ -34,9 +34,7 @@ class Press:
     `resident` what it may keep between sheets: beyond that it is ended and the next sheet starts another.
     """
 
-    def __init__(
-        self, forms: Path = FORMS, *, seconds: float = 20, megabytes: int = 600, resident: int = 230
-    ) -> None:
+    def __init__(self, forms: Path = FORMS, *, seconds: float = 20, megabytes: int = 600, resident: int = 230) -> None:
         self.forms, self.seconds, self.megabytes, self.resident = forms, seconds, megabytes, resident
         self._child: subprocess.Popen[bytes] | None = None
         self._owner = 0  # a forked process must not speak into its parent's child

@@ -1,0 +1,111 @@
+"""The record sheet that work ends in, and what was signed on it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
+
+from weilu.accounts.models import Owned, OwnedRows, Person
+from weilu.kernel.times import now
+from weilu.process.models import WorkItem
+
+
+class Sheets(OwnedRows):
+    def awaiting(self, person: Person) -> Sheets:
+        """Sheets that name `person` as a signer of either side and that this side has not signed."""
+        signed = SheetSignature.objects.filter(sheet=OuterRef(OuterRef("pk"))).values("side")
+        asked = SheetSigner.objects.filter(sheet=OuterRef("pk"), person=person).exclude(side__in=signed)
+        return self.visible_to(person).filter(Exists(asked), state=RecordSheet.State.FROZEN)
+
+
+def new_token() -> str:
+    """160 random bits for the address that the short QR carries."""
+    return secrets.token_hex(20)
+
+
+class RecordSheet(Owned):
+    """软件升级维护记录单: frozen once, then only signed, refused or cancelled."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("草稿")
+        FROZEN = "frozen", _("待签署")
+        SIGNED = "signed", _("已签署")
+        REFUSED = "refused", _("甲方拒签")
+        CANCELLED = "cancelled", _("已作废")
+
+    item = models.ForeignKey(WorkItem, models.PROTECT, related_name="sheets")
+    number = models.CharField(max_length=40, null=True, unique=True)  # taken at freezing (REC-3)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    content = models.JSONField()  # SheetContent
+    record = models.BinaryField(default=b"")  # the canonical bytes that were frozen; digests are over these
+    digest = models.CharField(max_length=64, default="")  # SHA-256 of `record`
+    sm3 = models.CharField(max_length=64, default="")
+    token = models.CharField(max_length=40, unique=True, default=new_token)
+    engineer = models.ForeignKey(Person, models.PROTECT, related_name="+")  # who carried the work out
+    created_at = models.DateTimeField(default=now)
+    frozen_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)  # completely signed, refused or cancelled
+    ended_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    reason = models.TextField(default="")  # of a refusal or a cancellation
+    filed = models.CharField(max_length=64, default="")  # SHA-256 of the signed sheet as printed and kept
+    evidence = models.UUIDField(null=True)  # ref of the entry of its freezing
+
+    objects: Any = Sheets.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["item"], condition=Q(state__in=["draft", "frozen", "signed"]), name="one_live_sheet"
+            )
+        ]
+        indexes = [models.Index(fields=["owner", "-id"], name="sheets_of_owner")]
+
+    def __str__(self) -> str:
+        return self.number or "—"
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the frozen record says, read from its own bytes."""
+        return dict(json.loads(bytes(self.record)))
+
+
+class Side(models.TextChoices):
+    CUSTOMER = "customer", _("甲方")
+    VENDOR = "vendor", _("乙方")
+
+
+class SheetSigner(models.Model):
+    """Somebody who is asked to sign: the customer's side only by these, the vendor's also by its other engineers."""
+
+    sheet = models.ForeignKey(RecordSheet, models.PROTECT, related_name="signers")
+    side = models.CharField(max_length=10, choices=Side.choices)
+    person = models.ForeignKey(Person, models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sheet", "person"], name="one_signer")]
+
+
+class SheetSignature(models.Model):
+    """One side's signature (系统确认签名), bound to the digest the person was shown; never changed."""
+
+    sheet = models.ForeignKey(RecordSheet, models.PROTECT, related_name="signatures")
+    side = models.CharField(max_length=10, choices=Side.choices)
+    person = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=now)
+    strokes = models.JSONField(default=list)  # lists of [x, y]; empty: the name stands in for a drawing
+    digest = models.CharField(max_length=64)
+    opinion = models.TextField(default="")  # the customer's, as the three below
+    satisfaction = models.CharField(max_length=20, default="")
+    acceptance = models.CharField(max_length=20, default="")
+    evidence = models.UUIDField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sheet", "side"], name="one_signature_a_side"),
+            models.UniqueConstraint(fields=["sheet", "person"], name="one_signature_a_person"),
+        ]

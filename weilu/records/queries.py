@@ -1,0 +1,30 @@
+"""What the list of sheets and the rail show."""
+
+from weilu.accounts.models import Person
+from weilu.records.models import RecordSheet, Sheets
+
+MOST = 1000  # counts say 1000+ from here on
+
+
+def sheets_of(person: Person, *, waiting: bool = False, before: int | None = None) -> Sheets:
+    """The sheets `person` sees, the newest first; `waiting`: those that wait for their signature."""
+    rows = RecordSheet.objects.awaiting(person) if waiting else RecordSheet.objects.visible_to(person)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    found: Sheets = rows.select_related("item__system", "owner").prefetch_related("signatures__person").order_by("-id")
+    return found
+
+
+def waiting_count(person: Person) -> int:
+    """How many sheets wait for the signature of `person`."""
+    return int(RecordSheet.objects.awaiting(person)[:MOST].count())
+
+
+def side_of(person: Person, sheet: RecordSheet) -> str:
+    """The side `person` may still sign for, as the page offers it: the action decides; "" for none."""
+    if sheet.state != RecordSheet.State.FROZEN:
+        return ""
+    signed = {one.side: one.person_id for one in sheet.signatures.all()}
+    asked = sheet.signers.filter(person=person).values_list("side", flat=True).first()
+    side = asked or ("vendor" if person.organisation.kind == "vendor" else "")
+    return "" if side in signed or person.id in signed.values() else side

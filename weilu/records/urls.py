@@ -1,0 +1,17 @@
+"""Addresses of record sheets."""
+
+from django.urls import path
+
+from weilu.records import views
+
+app_name = "records"
+urlpatterns = [
+    path("sheets/", views.sheets, name="sheets"),
+    path("sheets/<uuid:uid>/", views.sheet, name="sheet"),
+    path("sheets/<uuid:uid>.pdf", views.printed, name="printed"),
+    path("sheets/<uuid:uid>/filed.pdf", views.filed, name="filed"),
+    path("sheets/<uuid:uid>/sign", views.sign, name="sign"),
+    path("sheets/<uuid:uid>/refuse", views.refuse, name="refuse"),
+    path("sheets/<uuid:uid>/cancel", views.cancel, name="cancel"),
+    path("s/<slug:token>", views.public, name="public"),
+]
