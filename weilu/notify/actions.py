@@ -17,7 +17,6 @@ from weilu.notify.models import Notice
 EVERY_USER_TOLD = Clause("CHG-6")
 
 
-@action("notify.tell")
 def tell(
     people: Iterable[Person],
     title: str,

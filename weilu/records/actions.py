@@ -31,7 +31,6 @@ State = RecordSheet.State
 SERIES = "WH"
 
 
-@action("records.draft_sheet")
 def draft_sheet(by: Person, item: WorkItem, content: SheetContent, *, engineer: Person | None = None) -> RecordSheet:
     """Write, or write anew, the draft of the sheet that `item` ends in; a draft has no number yet."""
     item = WorkItem.objects.select_for_update(of=("self",)).select_related("owner").get(id=item.id)
@@ -44,7 +43,6 @@ def draft_sheet(by: Person, item: WorkItem, content: SheetContent, *, engineer: 
     return sheet
 
 
-@action("records.freeze_sheet")
 def freeze_sheet(
     by: Person,
     item: WorkItem,
@@ -60,9 +58,9 @@ def freeze_sheet(
     """
     sheet = draft_sheet(by, item, content, engineer=engineer)
     signers = _customer_signers(sheet.owner, customer_signers)
-    sheet.frozen_at = now()
-    sheet.number = take_number(sheet.owner.code, SERIES, sheet.frozen_at)
-    sheet.record = canonical(_record(sheet, signers))
+    sheet.frozen_at = at = now()
+    sheet.number = take_number(sheet.owner.code, SERIES, at)
+    sheet.record = canonical(_record(sheet, signers, at))
     sheet.digest, sheet.sm3, sheet.state = sha256_hex(sheet.record), sm3_hex(sheet.record), State.FROZEN
     sheet.evidence = _stage(
         "records.sheet_frozen", sheet, by, {"sha256": sheet.digest, "sm3": sheet.sm3, "record": sheet.said}
@@ -186,14 +184,13 @@ def _customer_signers(owner: Organisation, chosen: Sequence[int | Person]) -> li
     return found
 
 
-def _record(sheet: RecordSheet, signers: Sequence[Person]) -> dict[str, Any]:
+def _record(sheet: RecordSheet, signers: Sequence[Person], at: datetime) -> dict[str, Any]:
     """What is frozen: everything on the paper but the signatures."""
-    assert isinstance(sheet.frozen_at, datetime)
     return {
         "v": 1,
         "form": "record-sheet",
         "number": sheet.number,
-        "date": sheet.frozen_at.astimezone(SHANGHAI).date().isoformat(),
+        "date": at.astimezone(SHANGHAI).date().isoformat(),
         "organisation": sheet.owner.name,
         "item": sheet.item.number,
         "engineer": sheet.engineer.actor,
@@ -223,9 +220,7 @@ def _stage(
     kind: str, sheet: RecordSheet, by: Person, data: dict[str, Any], *, urgent: bool = False, files: Sequence[Any] = ()
 ) -> uuid.UUID:
     said = {"number": sheet.number} | data
-    return stage(
-        kind, said, actor=by.actor, org=sheet.owner.code, item=str(sheet.item.uid), urgent=urgent, files=files
-    )
+    return stage(kind, said, actor=by.actor, org=sheet.owner.code, item=str(sheet.item.uid), urgent=urgent, files=files)
 
 
 def _note(sheet: RecordSheet, by: Person, words: str, ref: uuid.UUID | None) -> None:

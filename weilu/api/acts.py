@@ -1,0 +1,378 @@
+"""Each action is one POST: `/api/v1/{room}/{verb}`; what a person may do here is what the pages let them do."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from weilu.accounts import actions as accounts
+from weilu.accounts.models import Department, Organisation, Person
+from weilu.changes import actions as changes
+from weilu.changes.queries import change_of
+from weilu.execution import actions as execution
+from weilu.execution.models import Run
+from weilu.kernel.refused import NotVisible
+from weilu.notify import actions as notify
+from weilu.notify.models import Notice
+from weilu.process import actions as process
+from weilu.process.models import WorkItem
+from weilu.records import actions as records
+from weilu.records.models import RecordSheet
+from weilu.systems import actions as systems
+from weilu.systems.models import Installation, System
+
+router = Router()
+
+
+class Done(Schema):
+    """What an action made or moved: its uid, and its number where it has one."""
+
+    uid: str = ""
+    number: str = ""
+
+
+class ItemAct(Schema):
+    """An act on an item as the caller saw it: `turn` and `subject` are those of GET /changes/{uid}."""
+
+    item: UUID
+    turn: int
+    subject: str = ""
+    words: str = ""
+
+
+class ReturnAct(ItemAct):
+    to: str
+
+
+class NewChange(Schema):
+    installation: UUID
+    title: str
+    need: str
+
+
+class Analysis(ItemAct):
+    feasible: bool
+    analysis: str
+    need: str
+
+
+class Need(ItemAct):
+    need: str
+
+
+class CriterionIn(Schema):
+    title: str
+    path: str
+    expect: str
+
+
+class PlanIn(ItemAct):
+    version: str
+    impact: str
+    risk: str
+    way_back: str
+    window_from: datetime
+    window_to: datetime
+    criteria: list[CriterionIn]
+    upgrade_notes: str
+
+
+class FeedbackIn(ItemAct):
+    works: bool
+    opinion: str
+    satisfaction: str
+
+
+class SheetSignature(Schema):
+    sheet: UUID
+    side: str
+    password: str
+    digest: str
+    strokes: list[list[list[int]]] = []
+    name_instead: bool = False
+    opinion: str = ""
+    satisfaction: str = ""
+    acceptance: str = ""
+
+
+class SheetRefusal(Schema):
+    sheet: UUID
+    reason: str
+    password: str
+    digest: str
+
+
+class SheetCancel(Schema):
+    sheet: UUID
+    reason: str
+
+
+class RunAct(Schema):
+    run: UUID
+    reason: str = ""
+
+
+class RunAnswer(RunAct):
+    answer: str
+
+
+class NoticeAct(Schema):
+    notice: UUID
+
+
+class FlowIn(Schema):
+    owner: str
+    source: str
+
+
+class OrganisationIn(Schema):
+    code: str
+    name: str
+    short_name: str
+    kind: str = "customer"
+
+
+class PersonIn(Schema):
+    organisation: str
+    username: str
+    name: str
+    password: str
+    title: str = ""
+    department: str = ""
+
+
+class RoleIn(Schema):
+    owner: str
+    person: str
+    role: str
+
+
+class HeadIn(Schema):
+    owner: str
+    department: str
+    person: str
+
+
+class SystemIn(Schema):
+    owner: str
+    code: str
+    name: str
+    importance: str = "normal"
+    running: bool = True
+
+
+class InstallationIn(Schema):
+    system: UUID
+    name: str
+    host: str
+    root: str
+    url: str
+    channel: str
+    keyring: str
+    version: str
+
+
+class UsersIn(Schema):
+    system: UUID
+    people: list[str]
+
+
+@router.post("/process/sign_step", response=Done)
+def sign_step(request: HttpRequest, act: ItemAct) -> Done:
+    item = process.sign_step(_by(request), _item(request, act), turn=act.turn, subject=act.subject, words=act.words)
+    return _done(item)
+
+
+@router.post("/process/refuse_step", response=Done)
+def refuse_step(request: HttpRequest, act: ItemAct) -> Done:
+    return _done(process.refuse_step(_by(request), _item(request, act), turn=act.turn, words=act.words))
+
+
+@router.post("/process/return_item", response=Done)
+def return_item(request: HttpRequest, act: ReturnAct) -> Done:
+    return _done(process.return_item(_by(request), _item(request, act), turn=act.turn, to=act.to, words=act.words))
+
+
+@router.post("/process/publish_flow", response=Done)
+def publish_flow(request: HttpRequest, act: FlowIn) -> Done:
+    version = process.publish_flow(_by(request), _owner(request, act.owner), act.source)
+    return Done(number=f"{version.key} v{version.number}")
+
+
+@router.post("/changes/request_change", response=Done)
+def request_change(request: HttpRequest, act: NewChange) -> Done:
+    installation = Installation.objects.select_related("system__owner").fetch(_by(request), act.installation)
+    made = changes.request_change(_by(request), installation, title=act.title, need=act.need)
+    return _done(made.item)
+
+
+@router.post("/changes/submit_analysis", response=Done)
+def submit_analysis(request: HttpRequest, act: Analysis) -> Done:
+    change = change_of(_by(request), act.item)
+    changes.submit_analysis(
+        _by(request), change, turn=act.turn, feasible=act.feasible, analysis=act.analysis, need=act.need
+    )
+    return _done(change.item)
+
+
+@router.post("/changes/amend_need", response=Done)
+def amend_need(request: HttpRequest, act: Need) -> Done:
+    change = change_of(_by(request), act.item)
+    changes.amend_need(_by(request), change, turn=act.turn, need=act.need)
+    return _done(change.item)
+
+
+@router.post("/changes/submit_plan", response=Done)
+def submit_plan(request: HttpRequest, act: PlanIn) -> Done:
+    change = change_of(_by(request), act.item)
+    fields = act.dict(exclude={"item", "turn", "subject", "words"})
+    changes.submit_plan(_by(request), change, turn=act.turn, **fields)
+    return _done(change.item)
+
+
+@router.post("/changes/order_upgrade", response=Done)
+def order_upgrade(request: HttpRequest, act: ItemAct) -> Done:
+    return _done(changes.order_upgrade(_by(request), change_of(_by(request), act.item), turn=act.turn))
+
+
+@router.post("/changes/give_feedback", response=Done)
+def give_feedback(request: HttpRequest, act: FeedbackIn) -> Done:
+    change = change_of(_by(request), act.item)
+    changes.give_feedback(
+        _by(request), change, turn=act.turn, works=act.works, opinion=act.opinion, satisfaction=act.satisfaction
+    )
+    return _done(change.item)
+
+
+@router.post("/execution/cancel_run", response=Done)
+def cancel_run(request: HttpRequest, act: RunAct) -> Done:
+    run = Run.objects.fetch(_by(request), act.run)
+    execution.cancel_run(_by(request), run)
+    return _done(run)
+
+
+@router.post("/records/sign_sheet", response=Done)
+def sign_sheet(request: HttpRequest, act: SheetSignature) -> Done:
+    sheet = RecordSheet.objects.fetch(_by(request), act.sheet)
+    fields = act.dict(exclude={"sheet"})
+    records.sign_sheet(_by(request), sheet, address=_address(request), **fields)
+    return _done(sheet)
+
+
+@router.post("/records/refuse_sheet", response=Done)
+def refuse_sheet(request: HttpRequest, act: SheetRefusal) -> Done:
+    sheet = RecordSheet.objects.fetch(_by(request), act.sheet)
+    records.refuse_sheet(
+        _by(request), sheet, reason=act.reason, password=act.password, address=_address(request), digest=act.digest
+    )
+    return _done(sheet)
+
+
+@router.post("/records/cancel_number", response=Done)
+def cancel_number(request: HttpRequest, act: SheetCancel) -> Done:
+    sheet = RecordSheet.objects.fetch(_by(request), act.sheet)
+    return _done(records.cancel_number(_by(request), sheet, reason=act.reason))
+
+
+@router.post("/notify/mark_read", response=Done)
+def mark_read(request: HttpRequest, act: NoticeAct) -> Done:
+    notice = Notice.objects.filter(person=_by(request), uid=act.notice).first()
+    if notice is None:
+        raise NotVisible(str(act.notice))
+    notify.mark_read(_by(request), notice)
+    return Done(uid=str(act.notice))
+
+
+@router.post("/notify/mark_all_read", response=Done)
+def mark_all_read(request: HttpRequest) -> Done:
+    notify.mark_all_read(_by(request))
+    return Done()
+
+
+@router.post("/accounts/found_organisation", response=Done)
+def found_organisation(request: HttpRequest, act: OrganisationIn) -> Done:
+    return Done(uid=str(accounts.found_organisation(_by(request), **act.dict()).uid))
+
+
+@router.post("/accounts/add_person", response=Done)
+def add_person(request: HttpRequest, act: PersonIn) -> Done:
+    fields = act.dict(exclude={"organisation"})
+    return Done(uid=str(accounts.add_person(_by(request), _owner(request, act.organisation), **fields).uid))
+
+
+@router.post("/accounts/give_role", response=Done)
+def give_role(request: HttpRequest, act: RoleIn) -> Done:
+    accounts.give_role(_by(request), _somebody(request, act.person), _owner(request, act.owner), act.role)
+    return Done()
+
+
+@router.post("/accounts/end_role", response=Done)
+def end_role(request: HttpRequest, act: RoleIn) -> Done:
+    accounts.end_role(_by(request), _somebody(request, act.person), _owner(request, act.owner), act.role)
+    return Done()
+
+
+@router.post("/accounts/name_head", response=Done)
+def name_head(request: HttpRequest, act: HeadIn) -> Done:
+    owner = _owner(request, act.owner)
+    department = Department.objects.filter(organisation=owner, name=act.department).first()
+    if department is None:
+        raise NotVisible(act.department)
+    accounts.name_head(_by(request), department, _somebody(request, act.person))
+    return Done()
+
+
+@router.post("/systems/register_system", response=Done)
+def register_system(request: HttpRequest, act: SystemIn) -> Done:
+    fields = act.dict(exclude={"owner"})
+    return Done(uid=str(systems.register_system(_by(request), _owner(request, act.owner), **fields).uid))
+
+
+@router.post("/systems/register_installation", response=Done)
+def register_installation(request: HttpRequest, act: InstallationIn) -> Done:
+    system = System.objects.select_related("owner").fetch(_by(request), act.system)
+    return Done(uid=str(systems.register_installation(_by(request), system, **act.dict(exclude={"system"})).uid))
+
+
+@router.post("/systems/name_users", response=Done)
+def name_users(request: HttpRequest, act: UsersIn) -> Done:
+    system = System.objects.select_related("owner").fetch(_by(request), act.system)
+    systems.name_users(_by(request), system, [_somebody(request, username) for username in act.people])
+    return Done(uid=str(system.uid))
+
+
+def _by(request: HttpRequest) -> Person:
+    assert isinstance(request.user, Person)
+    return request.user
+
+
+def _item(request: HttpRequest, act: ItemAct) -> WorkItem:
+    found: WorkItem = WorkItem.objects.fetch(_by(request), act.item)
+    return found
+
+
+def _owner(request: HttpRequest, code: str) -> Organisation:
+    """A customer that the caller may see, by its code; raises NotVisible."""
+    found = Organisation.objects.filter(id__in=_by(request).owner_ids, code=code).first()
+    if found is None:
+        raise NotVisible(code)
+    return found
+
+
+def _somebody(request: HttpRequest, username: str) -> Person:
+    """Somebody who sees a customer that the caller sees too, by username; raises NotVisible."""
+    near = Person.objects.filter(grants__organisation_id__in=_by(request).owner_ids, username=username)
+    found = near.select_related("organisation").first()
+    if found is None:
+        raise NotVisible(username)
+    return found
+
+
+def _address(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))[:45]
+
+
+def _done(row: Any) -> Done:
+    return Done(uid=str(row.uid), number=row.number or "")

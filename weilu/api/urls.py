@@ -1,0 +1,33 @@
+"""`/api/v1`: signed in by session, with the CSRF token of the pages; problem+json when something is refused."""
+
+from django.urls import URLPattern, path
+from ninja import NinjaAPI
+from ninja.security import django_auth
+
+from weilu import __version__
+from weilu.api import acts, problems, reads
+from weilu.kernel.rights import ANYONE, SIGNED_IN, right
+
+api = NinjaAPI(title="Weilu 维录", version=__version__, auth=django_auth, docs_url=None, urls_namespace="api")
+problems.attach(api)
+api.add_router("", reads.router, tags=["read"])
+api.add_router("", acts.router, tags=["act"])
+
+
+def _patterns() -> list[URLPattern]:
+    """Ninja's URLs, each marked with its right: the description is for anyone, all else for who has signed in.
+
+    What a person may do is settled by the action itself, as on the pages.
+    """
+    found = []
+    for pattern in api.urls[0]:
+        if pattern.name == "api-root":
+            continue
+        open_to = ANYONE if pattern.name == "openapi-json" else SIGNED_IN
+        callback = right(open_to)(pattern.callback)
+        found.append(path(str(pattern.pattern), callback, name=pattern.name))
+    return found
+
+
+app_name = "api"
+urlpatterns = _patterns()
