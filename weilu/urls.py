@@ -3,6 +3,8 @@
 from django.urls import include, path
 
 from weilu.accounts.queries import owner_names
+from weilu.notify.queries import unread_count
+from weilu.process.pages import waiting_for
 from weilu.ui import shell, views
 
 urlpatterns = [
@@ -11,6 +13,9 @@ urlpatterns = [
     path("theme", views.theme),
     path("more", views.more),
     path("", include("weilu.accounts.urls")),
+    path("", include("weilu.process.urls")),
+    path("", include("weilu.notify.urls")),
+    path("changes/", include("weilu.changes.urls")),
 ]
 handler400 = "weilu.ui.views.bad_request"
 handler403 = "weilu.ui.views.forbidden"
@@ -18,3 +23,5 @@ handler404 = "weilu.ui.views.not_found"
 handler500 = "weilu.ui.views.broken"
 
 shell.name_owners(owner_names)
+shell.count_at("/", waiting_for)
+shell.count_at(shell.NOTICES, unread_count)
