@@ -15,6 +15,7 @@ ROOMS = [
     "systems", "process", "execution", "records", "changes",
 ]  # fmt: skip
 INSTALLED_APPS = [
+    "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",

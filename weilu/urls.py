@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("weilu.process.urls")),
     path("", include("weilu.notify.urls")),
     path("changes/", include("weilu.changes.urls")),
+    path("", include("weilu.records.urls")),
 ]
 handler400 = "weilu.ui.views.bad_request"
 handler403 = "weilu.ui.views.forbidden"
