@@ -33,8 +33,7 @@ def main() -> None:
         except RuntimeError as problem:
             _write(sys.stdout.buffer, b"!" + f"{problem}"[:2000].encode())
         else:
-            assert isinstance(pdf, bytes)
-            _write(sys.stdout.buffer, b"=" + pdf)
+            _write(sys.stdout.buffer, b"=" + bytes(pdf))
 
 
 def _read(source: BinaryIO) -> bytes | None:

@@ -85,10 +85,10 @@ class Press:
         deadline = time.monotonic() + self.seconds
         try:
             child = self._running()
-            assert child.stdin is not None and child.stdout is not None
-            self._send(child.stdin.fileno(), LENGTH.pack(len(order)) + order, deadline)
-            (length,) = LENGTH.unpack(self._receive(child.stdout.fileno(), LENGTH.size, deadline))
-            answer = self._receive(child.stdout.fileno(), length, deadline)
+            into, out = child.stdin.fileno(), child.stdout.fileno()  # type: ignore[union-attr]
+            self._send(into, LENGTH.pack(len(order)) + order, deadline)
+            (length,) = LENGTH.unpack(self._receive(out, LENGTH.size, deadline))
+            answer = self._receive(out, length, deadline)
         except TimeoutError:
             self.close()
             raise Refused(

@@ -106,7 +106,8 @@ def checked_content(given: Any) -> SheetContent:
         for row in _rows(given, "times", 20)
     ]
     found["steps"] = [_step(row) for row in _rows(given, "steps", 1000)]
-    found["tests"] = [_texts(row, ("title", "result", "report", "counts"), "tests") for row in _rows(given, "tests", 300)]
+    columns = ("title", "result", "report", "counts")
+    found["tests"] = [_texts(row, columns, "tests") for row in _rows(given, "tests", 300)]
     levels = [_texts(row, ("name", "agreed", "actual", "verdict"), "levels") for row in _rows(given, "levels", 30)]
     return cast(SheetContent, found | ({"levels": levels} if levels else {}))
 
@@ -128,7 +129,8 @@ def _keys(given: Any, known: dict[str, str], label: str, field: str) -> list[str
 
 def _texts(row: dict[str, Any], keys: tuple[str, ...], field: str) -> dict[str, str]:
     return {
-        key: text.line(row.get(key), _("表格内容"), field=field, longest=300, required=at == 0) for at, key in enumerate(keys)
+        key: text.line(row.get(key), _("表格内容"), field=field, longest=300, required=key == keys[0])
+        for key in keys
     }
 
 

@@ -12,12 +12,15 @@ from django.conf import settings
 from weilu.documents.qr import qr_svg
 from weilu.evidence.queries import indexes
 from weilu.kernel.times import SHANGHAI
-from weilu.records.content import ACCEPTANCE, KINDS, SATISFACTION, URGENCY, WAYS, Level
+from weilu.records.content import ACCEPTANCE, KINDS, SATISFACTION, URGENCY, WAYS
 from weilu.records.drawing import svg_of
 from weilu.records.models import RecordSheet, SheetSignature
 
 FOOT = "本单一式两份，甲乙双方各执一份。扫描首页二维码可核对编号、日期、状态和摘要。"
-PROOF_WORDS = "本单定稿时的全部内容按下列摘要写入只增不改的存证日志；与日志不一致的纸面无效。「系统确认签名」由本人登录并再次输入密码后作出。"
+PROOF_WORDS = (
+    "本单定稿时的全部内容按下列摘要写入只增不改的存证日志；与日志不一致的纸面无效。"
+    "「系统确认签名」由本人登录并再次输入密码后作出。"
+)
 MARKS = {
     "draft": ("草稿", "尚未定稿，没有编号，不作凭证"),
     "refused": ("拒签", "甲方拒签，原因见第七项"),
@@ -50,7 +53,7 @@ def sheet_form(sheet: RecordSheet) -> dict[str, Any]:
         "ways": _choices(WAYS, content["ways"]),
         "urgency": _choices(URGENCY, [content["urgency"]]),
         "times": [{"label": row["label"], "value": _instant(row["at"])} for row in content["times"]],
-        "levels": _levels(content.get("levels", [])),
+        "levels": content.get("levels", []),
         "steps": [_step(row) for row in content["steps"]],
         "tests": [{"title": row["title"], "result": row["result"], "report": row.get("report", ""),
                    "counts": row.get("counts", "")} for row in content["tests"]],
@@ -119,17 +122,13 @@ def _choices(all_: dict[str, str], chosen: Iterable[str]) -> list[Choice]:
     return [{"label": label, "ticked": key in ticked} for key, label in all_.items()]
 
 
-def _levels(levels: list[Level]) -> list[Level]:
-    return [{"name": row["name"], "agreed": row["agreed"], "actual": row["actual"], "verdict": row["verdict"]} for row in levels]
-
-
 def _step(row: dict[str, Any]) -> dict[str, str]:
-    started = datetime.fromisoformat(row["started_at"]).astimezone(SHANGHAI).strftime("%H:%M:%S") if row["started_at"] else ""
+    began = datetime.fromisoformat(row["started_at"]).astimezone(SHANGHAI) if row["started_at"] else None
     return {
         "title": row["title"],
         "host": row["host"],
-        "started": started,
-        "took": f"{row['seconds']} 秒" if row["started_at"] else "",
+        "started": began.strftime("%H:%M:%S") if began else "",
+        "took": f"{row['seconds']} 秒" if began else "",
         "result": row["result"],
         "digest": row["digest"][:12],
     }
