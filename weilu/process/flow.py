@@ -170,11 +170,12 @@ def _read_who(text: str, key: str) -> Who:
 def _faults_between(steps: list[Step]) -> list[tuple[int, str]]:
     """What single steps cannot show: double keys, targets that do not exist, steps never reached."""
     places = {step.key: place for place, step in reversed(list(enumerate(steps)))}
+    double = [(place, f"key「{step.key}」出现了两次") for place, step in enumerate(steps) if places[step.key] != place]
+    if double:
+        return double
     faults = []
     reached = {0}
     for place, step in enumerate(steps):
-        if places[step.key] != place:
-            faults.append((place, f"key「{step.key}」出现了两次"))
         if step.then != END and places.get(step.then, -1) <= place:
             faults.append((place, f"then「{step.then}」不存在，或不在后面"))
         elif place in reached and step.then != END:
