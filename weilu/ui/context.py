@@ -13,7 +13,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """Theme and places; for somebody signed in also counts, notices and organisations."""
     theme = request.COOKIES.get("weilu_theme", "")
     frame: dict[str, Any] = {"theme": theme if theme in THEMES else "", "here": house.present(request.path)}
-    user = getattr(request, "user", None)
+    frame["user"] = user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return frame
     counts = house.counts(user)
