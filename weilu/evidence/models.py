@@ -1,36 +1,66 @@
-"""The log: what was staged, what was placed, the tree's tiles and the checkpoints signed over it."""
+"""The log: entries waiting, entries placed, the tree over them in tiles, and what was signed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any, Self
 
 from django.db import models
 
+from weilu.evidence.tree import leaf_hash
 from weilu.kernel.ids import uuid7
+from weilu.kernel.times import now
 
 
-class Staged(models.Model):
-    """A record written by an action in its own transaction, waiting for its place in the log."""
+class Written(models.Model):
+    """One record with its digests; the columns repeat what the record's bytes say, so that it can be found."""
 
-    ref = models.UUIDField(default=uuid7, unique=True)
-    kind = models.CharField(max_length=60)
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=160)
-    org = models.CharField(max_length=20)
-    item = models.CharField(max_length=40, default="")
+    ref = models.UUIDField(default=uuid7, unique=True, editable=False)
+    kind = models.CharField(max_length=60)  # process.signed
+    at = models.DateTimeField(default=now)
+    actor = models.CharField(max_length=200)
+    org = models.CharField(max_length=20)  # code of the customer organisation; "" belongs to the installation
+    item = models.CharField(max_length=40, default="")  # uid of the work item
+    urgent = models.BooleanField(default=False)  # wants a checkpoint at once
     record = models.BinaryField()  # RFC 8785 bytes, as hashed
-    urgent = models.BooleanField(default=False)  # a checkpoint is due as soon as it is placed
+    sha256 = models.BinaryField(max_length=32)
+    sm3 = models.BinaryField(max_length=32)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def leaf(self) -> bytes:
+        """SHA-256(record) ‖ SM3(record): what the tree commits to."""
+        return bytes(self.sha256) + bytes(self.sm3)
+
+    @property
+    def leaf_hash(self) -> bytes:
+        return leaf_hash(self.leaf)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The record, read."""
+        return dict(json.loads(bytes(self.record)))
 
 
-class Entry(models.Model):
-    """A record in its place; its leaf is SHA-256 ‖ SM3 of the record."""
+class Staged(Written):
+    """An entry written with its action, waiting for its place."""
 
-    index = models.PositiveBigIntegerField(primary_key=True)
-    ref = models.UUIDField(unique=True)
-    kind = models.CharField(max_length=60)
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=160)
-    org = models.CharField(max_length=20)
-    item = models.CharField(max_length=40, default="")
-    record = models.BinaryField()
-    sha256 = models.CharField(max_length=64)
-    sm3 = models.CharField(max_length=64)
+
+class Entries(models.QuerySet["Entry"]):
+    def visible_to(self, codes: Collection[str]) -> Self:
+        """Entries of the customer organisations with these codes; never those of the installation itself."""
+        return self.filter(org__in=set(codes) - {""})
+
+
+class Entry(Written):
+    """An entry at its place in the log; written once, never changed."""
+
+    index = models.BigIntegerField(primary_key=True)
+
+    objects = Entries.as_manager()
 
     class Meta:
         indexes = [
@@ -38,12 +68,15 @@ class Entry(models.Model):
             models.Index(fields=["org", "-index"], name="entries_of_org"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.index} {self.kind}"
+
 
 class Tile(models.Model):
-    """Up to 256 hashes of one level of the tree, as C2SP tlog-tiles lays them out."""
+    """Up to 256 hashes of one level of the tree (C2SP tlog-tiles)."""
 
     level = models.PositiveSmallIntegerField()
-    index = models.PositiveBigIntegerField()
+    index = models.BigIntegerField()
     hashes = models.BinaryField()
 
     class Meta:
@@ -51,9 +84,12 @@ class Tile(models.Model):
 
 
 class Checkpoint(models.Model):
-    """A signed note on the log's size and root (C2SP tlog-checkpoint)."""
+    """A size and a root that the log's key has signed; `note` is the signed text."""
 
-    size = models.PositiveBigIntegerField(unique=True)
-    root = models.CharField(max_length=64)
-    at = models.DateTimeField()
+    size = models.BigIntegerField(unique=True)
+    root = models.BinaryField(max_length=32)
+    at = models.DateTimeField(default=now)
     note = models.TextField()
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.size}"

@@ -1,0 +1,82 @@
+"""The log's own key: one file under the data folder, made at first use, readable by its owner only."""
+
+import base64
+import binascii
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from weilu.evidence.checkpoint import ED25519, VerifierKey
+from weilu.kernel.refused import Refused
+
+HEAD = "PRIVATE+KEY"
+
+
+def key_file() -> Path:
+    """Where the log's private key lies."""
+    return Path(settings.CONFIG.data_dir) / "keys" / "log.key"
+
+
+def log_key() -> tuple[Ed25519PrivateKey, VerifierKey]:
+    """The private key and the public one; raises Refused when the file is unreadable or another log's."""
+    place = key_file()
+    try:
+        if not place.exists():
+            _make(place, settings.CONFIG.log_origin)
+        text = place.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Refused(
+            _("存证密钥 %(place)s 不能读取：%(why)s。检查该文件和目录的权限") % {"place": place, "why": problem}
+        ) from None
+    origin, private = _parse(text, place)
+    if origin != settings.CONFIG.log_origin:
+        raise Refused(
+            _("存证密钥属于日志「%(key)s」，设置 WEILU_LOG_ORIGIN 却是「%(set)s」。改回原来的名称")
+            % {"key": origin, "set": settings.CONFIG.log_origin}
+        )
+    return private, VerifierKey(origin, private.public_key().public_bytes_raw())
+
+
+def public_vkey() -> str:
+    """The public key as one line, to be handed to those who verify."""
+    return str(log_key()[1])
+
+
+def _make(place: Path, origin: str) -> None:
+    """Write a new key and link it into place: whoever comes second keeps the first one's."""
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private = Ed25519PrivateKey.generate()
+    key = VerifierKey(origin, private.public_key().public_bytes_raw())
+    secret = base64.b64encode(ED25519 + private.private_bytes_raw()).decode()
+    draft = place.with_name(f".{place.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(f"{HEAD}+{origin}+{key.key_id.hex()}+{secret}\n")
+            out.flush()
+            os.fsync(out.fileno())
+        os.link(draft, place)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink(missing_ok=True)
+    folder = os.open(place.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _parse(text: str, place: Path) -> tuple[str, Ed25519PrivateKey]:
+    parts = text.split("+", 4)
+    try:
+        raw = base64.b64decode(parts[4], validate=True)
+        if "+".join(parts[:2]) != HEAD or raw[:1] != ED25519:
+            raise ValueError("not a signer key")
+        return parts[2], Ed25519PrivateKey.from_private_bytes(raw[1:])
+    except (IndexError, ValueError, binascii.Error):
+        raise Refused(
+            _("存证密钥 %(place)s 已损坏。从备份取回，不要新建：新密钥签不了旧日志") % {"place": place}
+        ) from None
