@@ -1,0 +1,116 @@
+"""An item's evidence as a folder that anybody can verify without Weilu (see `verifier.py`).
+
+The export lists its own records and files in an entry of the log, `evidence.exported`, and carries
+that entry: a record or file taken out of the folder, or put into it, no longer agrees with the list.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from weilu.evidence.actions import sequence, sign_checkpoint, stage
+from weilu.evidence.files import copy_checked, full_disk_refused, sync_folder, write_synced
+from weilu.evidence.keys import public_vkey
+from weilu.evidence.models import Checkpoint, Entry
+from weilu.evidence.queries import indexes, prove, tree_size
+from weilu.kernel.refused import Refused
+
+KIND = "evidence.exported"
+FAILED = "evidence.export_failed"
+
+
+def export_item(item: str, org: str, out: Path, actor: str) -> Path:
+    """Write the evidence of a work item to the new folder `out`; the export itself goes on record.
+
+    Raises Refused when there is nothing to export, `out` is taken, or it cannot be written whole.
+    """
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise Refused(_("「%(name)s」已经存在且不是空目录。换一个目录再导出") % {"name": out.name})
+    while sequence():
+        pass
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    with full_disk_refused(out.name):
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True, mode=0o700)
+        try:
+            _fill(part, item, org, actor)
+            if out.exists():
+                out.rmdir()
+            os.replace(part, out)
+            sync_folder(out.parent)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return out
+
+
+def _fill(part: Path, item: str, org: str, actor: str) -> None:
+    """Records and files first, for they need the room; what is signed over them comes last."""
+    size = tree_size()
+    entries = list(Entry.objects.filter(item=item, org=org, index__lt=size).order_by("index"))
+    if not entries:
+        raise Refused(_("这件工单还没有存证记录，没有可以导出的内容"))
+    digests = sorted({file["sha256"] for entry in entries for file in entry.said["files"]})
+    for folder in ("records", "files", "proofs"):
+        (part / folder).mkdir()
+    for entry in entries:
+        _write_record(part, entry)
+    for digest in digests:
+        copy_checked(digest, part / "files" / digest)
+    listed = {
+        "complete_to": size,
+        "records": [{"index": entry.index, "sha256": bytes(entry.sha256).hex()} for entry in entries],
+        "files": digests,
+    }
+    with transaction.atomic():
+        ref = stage(KIND, listed, actor=actor, org=org, item=item, urgent=True)
+    try:
+        while not (place := indexes([ref])):
+            sequence()
+        own = Entry.objects.get(index=place[ref])
+        _write_record(part, own)
+        _write_proofs(part, [*entries, own], sign_checkpoint())
+    except OSError:
+        with transaction.atomic():
+            stage(FAILED, {"export": str(ref)}, actor=actor, org=org, item=item)
+        raise
+
+
+def _write_record(part: Path, entry: Entry) -> None:
+    write_synced(part / "records" / f"{entry.index}.json", bytes(entry.record))
+
+
+def _write_proofs(part: Path, entries: Sequence[Entry], checkpoint: Checkpoint) -> None:
+    for entry in entries:
+        path = [node.hex() for node in prove(entry.index, checkpoint.size).path]
+        text = json.dumps({"index": entry.index, "path": path, "size": checkpoint.size}, separators=(",", ":"))
+        write_synced(part / "proofs" / f"{entry.index}.json", text.encode())
+    write_synced(part / "log.vkey", f"{public_vkey()}\n".encode())
+    write_synced(part / "checkpoint", checkpoint.note.encode())
+    for folder in (part / "records", part / "files", part / "proofs", part):
+        sync_folder(folder)
+
+
+def zipped_item(item: str, org: str, actor: str, name: str) -> IO[bytes]:
+    """The same export as an open zip file whose one folder is called `name`; the caller closes it."""
+    home = Path(settings.CONFIG.data_dir) / "exports"
+    with full_disk_refused(name):
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryDirectory(dir=home) as place:
+            folder = export_item(item, org, Path(place) / name, actor)
+            packed = tempfile.TemporaryFile(dir=home)  # noqa: SIM115  (the caller reads and closes it)
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+                for file in sorted(folder.rglob("*")):
+                    if file.is_file():
+                        archive.write(file, f"{name}/{file.relative_to(folder)}")
+    packed.seek(0)
+    return packed
