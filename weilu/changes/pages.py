@@ -19,6 +19,7 @@ from weilu.process.models import Opinion, StepVisit
 from weilu.process.pages import Moment, chips, neighbours, timeline
 from weilu.process.queries import GATE_TITLES
 from weilu.process.rules import Gate
+from weilu.records.models import RecordSheet
 from weilu.ui import diff
 from weilu.ui.dates import window
 
@@ -78,8 +79,9 @@ def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, An
         "moments": moments, "chips": chips(moments), "seals": _seals(moments), "form": form_of(found),
         "form_words": form_words(form_of(found)), "gates": [(gate_title(gate), gate) for gate in found.view.gates],
         "missing": sum(not gate.open for gate in found.view.gates), "returned": _returned(found),
-        "countersign": countersign(found), "last": found.view.opinions[0] if found.view.opinions else None,
+        "countersign": "".join(countersign(found)), "countersign_short": countersign(found)[0], "last": found.view.opinions[0] if found.view.opinions else None,
         "may_run": _may_run(found), "following": _following(found),
+        "sheet": RecordSheet.objects.filter(item=item).order_by("-id").first(),
     }  # fmt: skip
 
 
@@ -111,19 +113,19 @@ def _returned(found: ChangeView) -> int:
     return sum(visit.outcome == StepVisit.Outcome.RETURNED for visit in found.view.visits)
 
 
-def countersign(found: ChangeView) -> str:
-    """`会签 1/2，钱文远已签` for a step that several sign; "" for any other."""
+def countersign(found: ChangeView) -> tuple[str, str]:
+    """`会签 1/2` and `，钱文远已签` for a step that several sign; nothing for any other."""
     view = found.view
     if view.step is None or not view.visits or view.step.sign == "any":
-        return ""
+        return "", ""
     here = [one for one in view.opinions if one.visit_id == view.visits[-1].id and one.act == Opinion.Act.AGREE]
     waiting = next((step.waiting for step in view.steps if step.state == "present"), [])
     total = len(here) + len(waiting)
     if total < 2:
-        return ""
+        return "", ""
     said = _("会签 %(agreed)d/%(total)d") % {"agreed": len(here), "total": total}
     names = "、".join(one.person.name for one in here)
-    return said + (_("，%(names)s已签") % {"names": names} if names else "")
+    return said, _("，%(names)s已签") % {"names": names} if names else ""
 
 
 def _may_run(found: ChangeView) -> bool:

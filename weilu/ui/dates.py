@@ -37,18 +37,18 @@ def window(start: datetime, end: datetime, now: datetime) -> str:
     return f"{day} {weekday(start)} {first:%H:%M}–{last.strftime('%m-%d %H:%M' if far else '%H:%M')}"
 
 
-def span(minutes: int) -> str:
+def span(minutes: int, *, days: bool = True) -> str:
     """Working minutes as `2 天 3 小时`, `5 小时 30 分`, `40 分`; a day is one working day of the calendar."""
-    days, rest = divmod(max(0, minutes), CALENDAR.day_minutes)
+    whole, rest = divmod(max(0, minutes), CALENDAR.day_minutes) if days else (0, minutes)
     hours, rest = divmod(rest, 60)
     parts = []
-    if days:
-        parts.append(_("%(n)d 天") % {"n": days})
+    if whole:
+        parts.append(_("%(n)d 天") % {"n": whole})
     if hours:
         parts.append(_("%(n)d 小时") % {"n": hours})
-    if rest and not days:
+    if rest and not whole:
         parts.append(_("%(n)d 分") % {"n": rest})
-    return " ".join(parts) or _("不到 1 分")
+    return " ".join(parts) or _("%(n)d 分") % {"n": 0}
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,15 @@ def clock(due: datetime, since: datetime | None, now: datetime) -> Clock:
     """Ink by default, amber in the last working hour or the last tenth, red when overdue."""
     second = _("%(when)s 到期") % {"when": when(due, now)}
     if now >= due:
-        return Clock("refused", _("逾期 %(span)s") % {"span": span(worktime.between(due, now, CALENDAR))}, 100, second)
+        late_by = worktime.between(due, now, CALENDAR)
+        return Clock("refused", _("逾期 %(span)s") % {"span": span(late_by)} if late_by else _("刚刚逾期"), 100, second)
     second += "".join(f" · +{days} {_('天')}：{name}" for name, days in worktime.why(now, due, CALENDAR))
     left = worktime.between(now, due, CALENDAR)
     whole = worktime.between(since, due, CALENDAR) if since is not None else 0
     used = 100 - 100 * left // whole if whole else 0
     late = left < 60 or (whole > 0 and used >= 90)
-    return Clock("watch" if late else "", _("剩 %(span)s") % {"span": span(left)}, max(0, min(100, used)), second)
+    first = _("剩 %(span)s") % {"span": span(left)} if left else _("剩不到 1 分")
+    return Clock("watch" if late else "", first, max(0, min(100, used)), second)
 
 
 def today_left(now: datetime) -> str:
@@ -79,4 +81,4 @@ def today_left(now: datetime) -> str:
     minutes = worktime.left_today(now, CALENDAR)
     if not minutes:
         return _("今天的工作时间已过") if CALENDAR.is_workday(now.astimezone(SHANGHAI).date()) else _("今天休息")
-    return _("今天还有 %(span)s工作时间") % {"span": span(minutes)}
+    return _("今天还有 %(span)s工作时间") % {"span": span(minutes, days=False)}

@@ -70,13 +70,13 @@ def tag(state: str, word: object, icon_name: str | None = None) -> SafeString:
 
 
 def show_clause(id: object) -> SafeString:
-    """A clause's id in grey; a click unfolds what it says."""
+    """A clause's id in grey; a click, a focus or the pointer shows what it says."""
     if not id:
         return SafeString("")
     row = clauses.clause_table().get(str(id)) if clauses.TABLE.exists() else None
     if row is None:
         return format_html('<span class="clause">{}</span>', id)
-    return format_html('<details class="clause"><summary>{}</summary><span>{}</span></details>', id, clause_text(row))
+    return format_html('<span class="clause" tabindex="0">{}<span class="clause-text">{}</span></span>', id, clause_text(row))
 
 
 def clause_text(row: dict[str, object]) -> object:
@@ -98,7 +98,7 @@ def bar(used: int, classes: str = "") -> SafeString:
     """A thin bar, `used` of 100 filled; a drawing, since the page allows no inline style."""
     return format_html(
         '<svg class="bar {}" viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect width="100" height="3" rx="1.5"/><rect class="used" width="{}" height="3" rx="1.5"/></svg>',
+        '<rect width="100" height="3"/><rect class="used" width="{}" height="3"/></svg>',
         classes,
         max(0, min(100, int(used))),
     )
