@@ -1,5 +1,6 @@
 """The program a playbook runs on the target: one step, or a probe of one, behind the fence."""
 
+import base64
 import json
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ RESULT = "WEILU-RESULT "
 
 
 def read_order(text: str) -> Order:
-    told = json.loads(text)
+    told = json.loads(base64.b64decode(text))
     return Order(
         run=told["run"], fence=int(told["fence"]), root=Path(told["root"]), name=told["name"],
         version=told["version"], sha256=told["sha256"], wheel=told["wheel"], channel=Path(told["channel"]),
@@ -47,7 +48,7 @@ def act(verb: str, step: str, order: Order) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """`do|probe STEP ORDER`: prints lines, then one result line; 0 unless the step failed."""
+    """`do|probe STEP ORDER`: ORDER is base64 of JSON; prints lines, then one result line; 0 unless the step failed."""
     verb, step, text = arguments
     order = read_order(text)
     secrets = Installation(order.root, order.name).secrets()

@@ -1,0 +1,155 @@
+"""Ansible as a program: one detached runner per attempt, in a folder of its own.
+
+The worker may die; the runner lives on and leaves its artifacts, and whoever comes next reads
+them. Nothing secret is in the folder, the command line or the environment.
+"""
+
+import base64
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from weilu.execution import launch
+from weilu.execution.target.main import RESULT
+
+HERE = Path(__file__).parent
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SCRUBBED = ("env", "inventory", "project", "home", "artifacts/a/command", "artifacts/a/fact_cache", "runner.log")
+
+_children: dict[Path, "subprocess.Popen[bytes]"] = {}
+
+
+@dataclass
+class Seen:
+    """What an attempt's folder shows: `running`, `finished`, `lost` in its middle, or `never` begun."""
+
+    state: str
+    lines: list[tuple[str, str]] = field(default_factory=list)  # kind, text
+    seen: int = 0
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+@cache
+def helper() -> bytes:
+    """The program for the target, packed the same each time."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        main = "import sys\nfrom weilu_target.main import main\nsys.exit(main(sys.argv[1:]))\n"
+        archive.writestr(zipfile.ZipInfo("__main__.py"), main)
+        for source in sorted((HERE / "target").glob("*.py")):
+            archive.writestr(zipfile.ZipInfo(f"weilu_target/{source.name}"), source.read_bytes())
+    return packed.getvalue()
+
+
+def start(folder: Path, host: str, url: str, verb: str, step: str, order: dict[str, Any]) -> None:
+    """Prepare the folder and let the runner go; returns at once."""
+    _prepare(folder, host, url, verb, step, order)
+    bin_folder = Path(sys.executable).parent
+    env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": str(folder / "home"), "LANG": "C.UTF-8"}
+    with (folder / "runner.log").open("wb") as log:
+        _children[folder] = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-I", "-S", launch.__file__, str(folder), str(bin_folder / "ansible-runner")],
+            env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+
+def _prepare(folder: Path, host: str, url: str, verb: str, step: str, order: dict[str, Any]) -> None:
+    folder.mkdir(mode=0o700, parents=True)
+    for name in ("project", "inventory", "env", "home"):
+        (folder / name).mkdir(mode=0o700)
+    shutil.copyfile(HERE / "playbooks" / "step.yml", folder / "project" / "step.yml")
+    (folder / "project" / "helper.pyz").write_bytes(helper())
+    place: dict[str, Any] = {"ansible_host": host}
+    interpreter = "/usr/bin/python3"
+    if urlsplit(url).hostname in LOOPBACK:  # an installation that answers at a loopback address stands on this machine
+        interpreter = sys.executable
+        place = {"ansible_connection": "local"}
+    place["ansible_python_interpreter"] = interpreter
+    (folder / "inventory" / "hosts.json").write_text(json.dumps({"all": {"hosts": {"target": place}}}))
+    text = base64.b64encode(json.dumps(order).encode()).decode()
+    told = {"verb": verb, "step": step, "order": text, "interpreter": interpreter}
+    (folder / "env" / "extravars").write_text(json.dumps(told))
+
+
+def look(folder: Path, seen: int) -> Seen:
+    """What the attempt shows now, with the lines since event `seen`.
+
+    Only asked on the machine and in the life of it where the attempt was started.
+    """
+    child = _children.get(folder)
+    alive = child is not None and child.poll() is None
+    told = folder / "launched.json"
+    if not told.exists():
+        if alive:
+            return Seen("running", seen=seen)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if launch.mark(folder, {"void": True}):
+            return Seen("never", seen=seen)
+    launched = json.loads(told.read_text())
+    if launched.get("void"):
+        return Seen("never", seen=seen)
+    alive = launch.start_time(int(launched["pid"])) == launched["since"]
+    finished = (folder / "artifacts" / "a" / "rc").exists()
+    found = _events(folder, seen)
+    if finished:
+        _children.pop(folder, None)
+        found.state = "finished"
+        found.result = found.result or {"ok": False, "sentence": _trouble(found), "untouched": False}
+    else:
+        found.state = "running" if alive else "lost"
+    return found
+
+
+def _events(folder: Path, seen: int) -> Seen:
+    """Lines of events after `seen`; the result line of whichever event has it."""
+    found = Seen("", seen=seen)
+    files = (folder / "artifacts" / "a" / "job_events").glob("*[0-9a-f].json")
+    numbered = sorted((int(file.name.split("-")[0]), file) for file in files if file.name[0].isdigit())
+    for number, file in numbered:
+        try:
+            event = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError):
+            break  # still being written: read at the next look
+        answer = event.get("event_data", {}).get("res") or {}
+        for line in answer.get("stdout_lines") or []:
+            if line.startswith(RESULT):
+                found.result = json.loads(line.removeprefix(RESULT))
+            elif number > seen:
+                found.lines.append(("line", line))
+        if event.get("event") in ("runner_on_failed", "runner_on_unreachable") and number > seen:
+            said = str(answer.get("stderr") or answer.get("msg") or "").strip()
+            found.lines += [("error", line) for line in said.splitlines()[-8:]]
+        found.seen = max(found.seen, number)
+    return found
+
+
+def _trouble(found: Seen) -> str:
+    said = [text for kind, text in found.lines if kind == "error"]
+    return "目标机没有给出结果：" + (said[-1][:300] if said else "Ansible 没有执行到这一步")
+
+
+def stop(folder: Path) -> None:
+    """End an attempt that takes too long, with everything it started."""
+    launched = json.loads((folder / "launched.json").read_text())
+    if launch.start_time(int(launched["pid"])) == launched["since"]:
+        os.killpg(int(launched["pid"]), signal.SIGKILL)
+
+
+def scrub(folder: Path) -> None:
+    """Leave only what tells how the attempt went."""
+    for name in SCRUBBED:
+        place = folder / name
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)

@@ -1,0 +1,72 @@
+"""Who acts on a run: a lease with a heartbeat, and a fence number that every write must match."""
+
+import os
+import socket
+import uuid
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.db.models import F, Q
+
+from weilu.execution.models import Run
+from weilu.kernel.times import now
+
+LEASE = timedelta(seconds=15)
+BEAT_SECONDS = 3.0
+
+
+class Fenced(Exception):
+    """Another worker has taken this run; nothing was written."""
+
+
+@cache
+def boot_id() -> str:
+    """The id of this machine's present life, new with each start."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
+
+
+@cache
+def machine() -> str:
+    """This machine's lasting name."""
+    try:
+        return Path("/etc/machine-id").read_text().strip()[:32] + "@" + socket.gethostname()[:40]
+    except OSError:
+        return socket.gethostname()[:40]
+
+
+def new_holder() -> str:
+    """A name for one worker process, never used again."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def claim(holder: str) -> tuple[int, int] | None:
+    """Take a run that nobody acts on: its id and the new fence."""
+    instant = now()
+    free = Run.objects.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).filter(
+        Q(lease_until=None) | Q(lease_until__lt=instant)
+    )
+    for run_id, fence in free.order_by("id").values_list("id", "fence")[:10]:
+        taken = free.filter(id=run_id, fence=fence).update(fence=F("fence") + 1, holder=holder, lease_until=instant + LEASE)
+        if taken == 1:
+            return run_id, fence + 1
+    return None
+
+
+def guarded(run_id: int, fence: int, **changes: Any) -> None:
+    """Change the run's row only while the fence is ours; raises Fenced otherwise."""
+    if Run.objects.filter(id=run_id, fence=fence).update(**changes) != 1:
+        raise Fenced(f"run {run_id}, fence {fence}")
+
+
+def beat(run_id: int, fence: int) -> None:
+    guarded(run_id, fence, lease_until=now() + LEASE)
+
+
+def let_go(run_id: int, fence: int) -> None:
+    """Give the run back before the lease ends by itself."""
+    guarded(run_id, fence, lease_until=None, holder="")
