@@ -168,7 +168,7 @@ def _writes(found: ChangeView, reader: Person) -> bool:
     if view.step is None or not found.plans or any(run.subject == found.change.item.subject for run in found.runs):
         return False
     between = view.flow.place("design") < view.flow.place(view.step.key) <= view.flow.place("release")
-    engineers = type(reader).objects.holding("engineer", found.change.item.owner)
+    engineers = Person.objects.holding("engineer", found.change.item.owner)
     return between and engineers.filter(id=reader.id).exists()
 
 
