@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from weilu.demo import PASSWORD, Cast, make_cast
 from weilu.evidence.models import Entry, Staged
 from weilu.process.models import Event, FlowVersion, WorkItem

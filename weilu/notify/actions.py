@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from django.db import transaction
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
@@ -17,6 +18,7 @@ from weilu.notify.models import Notice
 EVERY_USER_TOLD = Clause("CHG-6")
 
 
+@transaction.atomic
 def tell(
     people: Iterable[Person],
     title: str,

@@ -31,6 +31,7 @@ State = RecordSheet.State
 SERIES = "WH"
 
 
+@transaction.atomic
 def draft_sheet(by: Person, item: WorkItem, content: SheetContent, *, engineer: Person | None = None) -> RecordSheet:
     """Write, or write anew, the draft of the sheet that `item` ends in; a draft has no number yet."""
     item = WorkItem.objects.select_for_update(of=("self",)).select_related("owner").get(id=item.id)
@@ -43,6 +44,7 @@ def draft_sheet(by: Person, item: WorkItem, content: SheetContent, *, engineer: 
     return sheet
 
 
+@transaction.atomic
 def freeze_sheet(
     by: Person,
     item: WorkItem,
