@@ -1,0 +1,18 @@
+"""What the worker asks again before it acts; the room above says what approved means for its items."""
+
+from collections.abc import Callable
+
+from django.utils.translation import gettext as _
+
+from weilu.kernel.refused import Refused
+from weilu.process.models import WorkItem
+
+REGISTER: dict[str, Callable[[WorkItem, str], None]] = {}
+"""For each kind of item: raises Refused unless the digest stands approved at this moment."""
+
+
+def check_approved(item: WorkItem, subject: str) -> None:
+    """Raises Refused unless `subject` stands approved for `item` now; nothing runs for a kind nobody answers for."""
+    if item.kind not in REGISTER:
+        raise Refused(_("这类工单没有批准规则，不能执行"))
+    REGISTER[item.kind](item, subject)
