@@ -18,7 +18,7 @@ urlpatterns = [
     path("changes/", include("weilu.changes.urls")),
     path("", include("weilu.records.urls")),
     path("", include("weilu.evidence.urls")),
-    path("evidence/", include("weilu.evidence.urls")),
+    path("", include("weilu.evidence.urls")),
     path("api/v1/", include("weilu.api.urls")),
     path("api/v1/", include("weilu.api.urls")),
 ]

@@ -41,7 +41,7 @@ def test_a_line_added_beside_a_changed_one_keeps_the_pair():
 
 def test_unchanged_lines_near_a_change_stay():
     old = [str(n) for n in range(10)]
-    new = old[:5] + ["x"] + old[6:]
+    new = [*old[:5], "x", *old[6:]]
     rows = compare(old, new)
 
     assert [(row.kind, row.folded) for row in rows if row.kind == "folded"] == [("folded", 3), ("folded", 2)]

@@ -29,7 +29,13 @@ def request_to(path: str, cast: Cast, **more: Any) -> Any:
 
 
 def test_the_policy_is_on_pages_and_on_the_sign_in(zhao: Client):
-    for client, path in ((zhao, "/"), (zhao, "/people/"), (Client(), "/login"), (Client(), "/healthz"), (zhao, "/nowhere")):
+    for client, path in (
+        (zhao, "/"),
+        (zhao, "/people/"),
+        (Client(), "/login"),
+        (Client(), "/healthz"),
+        (zhao, "/nowhere"),
+    ):
         assert client.get(path).headers["Content-Security-Policy"] == POLICY, path
 
 
@@ -47,7 +53,14 @@ def test_a_refusal_says_why_what_is_unchanged_who_can_help_and_by_which_clause(c
     page = response.content.decode()
 
     assert response.status_code == 409
-    for words in (refused.reason, "什么都没有改变", "周毅可以签", "ROL-1", Clause("ROL-1").text, 'href="http://testserver/changes/x/"'):
+    for words in (
+        refused.reason,
+        "什么都没有改变",
+        "周毅可以签",
+        "ROL-1",
+        Clause("ROL-1").text,
+        'href="http://testserver/changes/x/"',
+    ):
         assert words in page
     assert re.search(r"拒绝编号 [0-9a-f]{4}-[0-9a-f]{4}", page)
 

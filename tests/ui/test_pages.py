@@ -128,7 +128,9 @@ def test_another_vendor_finds_nothing(cast: Cast):
     for path in ("sign", "return", "need", "plan", "run", "feedback"):
         assert sun.post(f"/changes/{uid}/{path}", {"turn": "1"}).status_code == 404, path
     assert change.item.title not in sun.get("/changes/").content.decode()
-    assert change.item.title not in sun.get("/changes/", {"q": change.item.title}).content.decode().replace(f'value="{change.item.title}"', "").replace(f"「{change.item.title}」", "")
+    assert change.item.title not in sun.get("/changes/", {"q": change.item.title}).content.decode().replace(
+        f'value="{change.item.title}"', ""
+    ).replace(f"「{change.item.title}」", "")
 
 
 def test_a_change_is_asked_for_on_its_page(cast: Cast):
@@ -144,7 +146,9 @@ def test_a_change_is_asked_for_on_its_page(cast: Cast):
 def test_what_was_typed_stays_beside_what_is_wrong(cast: Cast):
     place = make_installation(cast)
     before = state_of_everything()
-    response = signed_in(cast.wang).post("/changes/new", {"installation": str(place.uid), "title": "升\u0007级", "need": "要能写备注"})
+    response = signed_in(cast.wang).post(
+        "/changes/new", {"installation": str(place.uid), "title": "升\u0007级", "need": "要能写备注"}
+    )
     page = response.content.decode()
 
     assert response.status_code == 422
@@ -158,7 +162,9 @@ def test_signing_on_the_page_opens_the_next_item(cast: Cast):
     place = make_installation(cast)
     first, second = make_change(cast, place, "第一项"), make_change(cast, place, "第二项")
     for change in (first, second):
-        submit_analysis(cast.chen, fresh(change), turn=fresh(change).item.turn, feasible=True, analysis="可行", need="备注")
+        submit_analysis(
+            cast.chen, fresh(change), turn=fresh(change).item.turn, feasible=True, analysis="可行", need="备注"
+        )
     wang = signed_in(cast.wang)
     item = fresh(first).item
     response = wang.post(f"/changes/{item.uid}/sign", {"turn": item.turn, "subject": "", "words": "是"})
@@ -173,7 +179,9 @@ def test_a_stale_page_keeps_the_words_and_changes_nothing(cast: Cast):
     sign_step(cast.wang, fresh(change).item, turn=shown)
     WorkItem.objects.filter(id=change.item_id).update(turn=shown + 1)
     before = state_of_everything()
-    response = signed_in(cast.li).post(f"/changes/{change.item.uid}/sign", {"turn": shown, "subject": "", "words": "属实，需要"})
+    response = signed_in(cast.li).post(
+        f"/changes/{change.item.uid}/sign", {"turn": shown, "subject": "", "words": "属实，需要"}
+    )
     page = response.content.decode()
 
     assert response.status_code == 409
@@ -186,7 +194,9 @@ def test_a_stale_page_keeps_the_words_and_changes_nothing(cast: Cast):
 def test_who_is_not_asked_meets_a_refusal(cast: Cast):
     change = make_change(cast, make_installation(cast))
     item = fresh(change).item
-    response = signed_in(cast.zhou).post(f"/changes/{item.uid}/return", {"turn": item.turn, "to": "request", "words": "不行"})
+    response = signed_in(cast.zhou).post(
+        f"/changes/{item.uid}/return", {"turn": item.turn, "to": "request", "words": "不行"}
+    )
 
     assert response.status_code == 409
     assert "没有执行" in response.content.decode()
@@ -199,7 +209,8 @@ def test_a_plan_with_a_wrong_window_comes_back_as_typed(cast: Cast):
     for person in (cast.wang, cast.li):
         sign_step(person, fresh(change).item, turn=fresh(change).item.turn)
     entries = {
-        "turn": fresh(change).item.turn, "version": "1.1.0", "impact": "停止 1 分钟", "risk": "低", "way_back": "还原备份",
+        "turn": fresh(change).item.turn, "version": "1.1.0",
+        "impact": "停止 1 分钟", "risk": "低", "way_back": "还原备份",
         "window_from": "2030-01-01T22:00", "window_to": "明天", "upgrade_notes": "可写备注",
         "criteria_title": ["版本"], "criteria_path": ["/healthz"], "criteria_expect": ["1.1.0"],
     }  # fmt: skip

@@ -31,8 +31,8 @@ def customers_with_people(person: Person) -> list[Customer]:
     """The customers `person` sees; five queries however many people there are."""
     customers = Organisation.objects.filter(id__in=person.owner_ids).order_by("code")
     held: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for owner, who, role in RoleHolding.objects.in_force(now()).filter(owner__in=customers).values_list(
-        "owner_id", "person_id", "role"
+    for owner, who, role in (
+        RoleHolding.objects.in_force(now()).filter(owner__in=customers).values_list("owner_id", "person_id", "role")
     ):
         held[owner, who].append(role)
     grants = Grant.objects.in_force(now()).filter(organisation__in=customers, person__is_active=True)

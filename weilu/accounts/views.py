@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from weilu.accounts.actions import sign_in
 from weilu.accounts.queries import customers_with_people
+from weilu.accounts.reader import reader
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 
@@ -46,7 +47,7 @@ def leave(request: HttpRequest) -> HttpResponse:
 @require_GET
 def people(request: HttpRequest) -> HttpResponse:
     """The customers this person sees, their people and the vendors' people who work for them, with roles."""
-    return render(request, "accounts/people.html", {"customers": customers_with_people(request.user)})
+    return render(request, "accounts/people.html", {"customers": customers_with_people(reader(request))})
 
 
 def _address(request: HttpRequest) -> str:

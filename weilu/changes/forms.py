@@ -42,7 +42,8 @@ def instant(value: str, label: str, field: str) -> datetime:
         return datetime.fromisoformat(written).replace(tzinfo=SHANGHAI)
     except ValueError:
         raise Refused(
-            _("%(label)s「%(value)s」不是日期时间，应写成 2026-09-29 22:00") % {"label": label, "value": written}, field=field
+            _("%(label)s「%(value)s」不是日期时间，应写成 2026-09-29 22:00") % {"label": label, "value": written},
+            field=field,
         ) from None
 
 

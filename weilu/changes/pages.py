@@ -23,7 +23,12 @@ from weilu.records.models import RecordSheet
 from weilu.ui import diff
 from weilu.ui.dates import window
 
-FORM_PAGES = {"need": "changes:need", "analysis": "changes:need", "plan": "changes:plan", "feedback": "changes:feedback"}
+FORM_PAGES = {
+    "need": "changes:need",
+    "analysis": "changes:need",
+    "plan": "changes:plan",
+    "feedback": "changes:feedback",
+}
 
 
 def form_of(found: ChangeView) -> str:
@@ -79,7 +84,8 @@ def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, An
         "moments": moments, "chips": chips(moments), "seals": _seals(moments), "form": form_of(found),
         "form_words": form_words(form_of(found)), "gates": [(gate_title(gate), gate) for gate in found.view.gates],
         "missing": sum(not gate.open for gate in found.view.gates), "returned": _returned(found),
-        "countersign": "".join(countersign(found)), "countersign_short": countersign(found)[0], "last": found.view.opinions[0] if found.view.opinions else None,
+        "countersign": "".join(countersign(found)), "countersign_short": countersign(found)[0],
+        "last": found.view.opinions[0] if found.view.opinions else None,
         "may_run": _may_run(found), "following": _following(found),
         "sheet": RecordSheet.objects.filter(item=item).order_by("-id").first(),
     }  # fmt: skip

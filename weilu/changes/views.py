@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from weilu.accounts.reader import reader
 from weilu.changes import actions, forms, pages
 from weilu.changes.models import Feedback
 from weilu.changes.queries import change_of, change_view, installations_of
@@ -26,11 +27,11 @@ def changes(request: HttpRequest) -> HttpResponse:
     query, after = request.GET.get("q", "").strip()[:100], request.GET.get("after", "")
     if after and not (after.isascii() and after.isdigit() and len(after) < 19):
         raise BadRequest("after")
-    rows = queries.all_items(request.user, "change", after, words=query)
+    rows = queries.all_items(reader(request), "change", after, words=query)
     shown = {
-        "rows": lines(rows, request.user), "query": query, "after": after, "find": "find" in request.GET or query,
+        "rows": lines(rows, reader(request)), "query": query, "after": after, "find": "find" in request.GET or query,
         "more": rows[-1].cursor if len(rows) == queries.PAGE else "",
-        "may_request": "changes.request" in request.user.rights,
+        "may_request": "changes.request" in reader(request).rights,
     }  # fmt: skip
     return render(request, "changes/changes.html", shown)
 
@@ -39,7 +40,7 @@ def changes(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Ask for a change of something that is installed."""
-    choices = installations_of(request.user)
+    choices = installations_of(reader(request))
     entries = forms.typed(request.POST, "installation", "title", "need")
     refused = None
     if request.method == "POST":
@@ -47,7 +48,7 @@ def new(request: HttpRequest) -> HttpResponse:
             chosen = next((one for one in choices if str(one.uid) == entries["installation"]), None)
             if chosen is None:
                 raise Refused(_("没有选要变更的应用。选一个再提交"), field="installation")
-            made = actions.request_change(request.user, chosen, title=entries["title"], need=entries["need"])
+            made = actions.request_change(reader(request), chosen, title=entries["title"], need=entries["need"])
             messages.success(request, _("已发起 %(number)s") % {"number": made.item.number})
             return redirect("changes:change", made.item.uid)
         except Refused as problem:
@@ -64,9 +65,9 @@ def change(request: HttpRequest, uid: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, uid: str, held: forms.Held | None = None, status: int = 200) -> HttpResponse:
-    found = change_view(request.user, uid)
+    found = change_view(reader(request), uid)
     old = request.GET.get("old", "")
-    shown = pages.change_page(found, request.user, int(old) if old.isascii() and old.isdigit() else 0)
+    shown = pages.change_page(found, reader(request), int(old) if old.isascii() and old.isdigit() else 0)
     return render(request, "changes/change.html", shown | _held(held), status=status)
 
 
@@ -85,11 +86,15 @@ def _of_a_field(problem: Refused) -> Refused:
 @require_POST
 def sign(request: HttpRequest, uid: str) -> HttpResponse:
     """Agree in the present step; afterwards the next item that waits opens."""
-    item = change_of(request.user, uid).item
+    item = change_of(reader(request), uid).item
     words = request.POST.get("words", "")
     try:
         sign_step(
-            request.user, item, turn=forms.turn_of(request.POST), subject=request.POST.get("subject", ""), words=words
+            reader(request),
+            item,
+            turn=forms.turn_of(request.POST),
+            subject=request.POST.get("subject", ""),
+            words=words,
         )
     except Refused as problem:
         return _page(request, uid, forms.Held({"words": words}, _of_a_field(problem)), 409)
@@ -98,7 +103,7 @@ def sign(request: HttpRequest, uid: str) -> HttpResponse:
 
 def _next(request: HttpRequest, item: Any, said: str) -> HttpResponse:
     """On to the next item that waits; to this one when none does."""
-    following = neighbours(request.user, item).next
+    following = neighbours(reader(request), item).next
     messages.success(request, said + (_("，这是下一项待办") if following else ""))
     return redirect(following or f"/changes/{item.uid}/")
 
@@ -107,16 +112,18 @@ def _next(request: HttpRequest, item: Any, said: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def send_back(request: HttpRequest, uid: str) -> HttpResponse:
     """Return the item to an earlier step, with a reason."""
-    found = change_view(request.user, uid)
+    found = change_view(reader(request), uid)
     entries = forms.typed(request.POST, "to", "words")
     refused = None
     if request.method == "POST":
         try:
             item = found.change.item
-            return_item(request.user, item, turn=forms.turn_of(request.POST), to=entries["to"], words=entries["words"])
+            return_item(
+                reader(request), item, turn=forms.turn_of(request.POST), to=entries["to"], words=entries["words"]
+            )
             return _next(request, item, _("已退回 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused, found = _of_a_field(problem), change_view(request.user, uid)
+            refused, found = _of_a_field(problem), change_view(reader(request), uid)
     shown = {"view": found.view, "item": found.change.item, "typed": entries, "refused": refused}
     return render(request, "changes/return.html", shown, status=409 if refused else 200)
 
@@ -125,7 +132,7 @@ def send_back(request: HttpRequest, uid: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def need(request: HttpRequest, uid: str) -> HttpResponse:
     """The need: its versions to read and, for whom the step waits, the analysis or a new wording."""
-    found = change_view(request.user, uid)
+    found = change_view(reader(request), uid)
     form = pages.form_of(found)
     entries = forms.typed(request.POST, "need", "analysis", "feasible")
     refused = None
@@ -135,7 +142,7 @@ def need(request: HttpRequest, uid: str) -> HttpResponse:
             item = found.change.item
             return _next(request, item, _("已提交 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused, found = _of_a_field(problem), change_view(request.user, uid)
+            refused, found = _of_a_field(problem), change_view(reader(request), uid)
     elif found.needs:
         entries |= {"need": found.needs[0].text, "analysis": found.change.analysis}
     shown = pages.need_page(found) | {"form": form, "typed": entries, "refused": refused}
@@ -145,11 +152,11 @@ def need(request: HttpRequest, uid: str) -> HttpResponse:
 def _keep_need(request: HttpRequest, change: Any, form: str, entries: dict[str, str]) -> None:
     turn = forms.turn_of(request.POST)
     if form == "need":
-        actions.amend_need(request.user, change, turn=turn, need=entries["need"])
+        actions.amend_need(reader(request), change, turn=turn, need=entries["need"])
     else:
         feasible = forms.choice(request.POST, "feasible", _("可行性"))
         actions.submit_analysis(
-            request.user, change, turn=turn, feasible=feasible, analysis=entries["analysis"], need=entries["need"]
+            reader(request), change, turn=turn, feasible=feasible, analysis=entries["analysis"], need=entries["need"]
         )
 
 
@@ -157,23 +164,23 @@ def _keep_need(request: HttpRequest, change: Any, form: str, entries: dict[str, 
 @require_http_methods(["GET", "POST"])
 def plan(request: HttpRequest, uid: str) -> HttpResponse:
     """The plan: written by the engineer at the design, or read."""
-    found = change_view(request.user, uid)
+    found = change_view(reader(request), uid)
     entries: dict[str, Any] = forms.typed(request.POST, *forms.PLAN_FIELDS) | {"criteria": forms.criteria(request.POST)}
     refused = None
     if request.method == "POST":
         try:
             kept = actions.submit_plan(
-                request.user, found.change, turn=forms.turn_of(request.POST), **forms.plan_entries(request.POST)
+                reader(request), found.change, turn=forms.turn_of(request.POST), **forms.plan_entries(request.POST)
             )
             item = found.change.item
             said = _("已送审 %(number)s 方案第 %(version)d 版") % {"number": item.number, "version": kept.number}
             return _next(request, item, said)
         except Refused as problem:
-            refused, found = _of_a_field(problem), change_view(request.user, uid)
+            refused, found = _of_a_field(problem), change_view(reader(request), uid)
     elif found.plans:
         entries = forms.from_plan(found.plans[0].content)
     entries["criteria"] = forms.with_blanks(entries["criteria"])
-    shown = pages.plan_page(found, request.user) | {"typed": entries, "refused": refused}
+    shown = pages.plan_page(found, reader(request)) | {"typed": entries, "refused": refused}
     return render(request, "changes/plan.html", shown, status=422 if refused else 200)
 
 
@@ -181,7 +188,7 @@ def plan(request: HttpRequest, uid: str) -> HttpResponse:
 @require_GET
 def compare(request: HttpRequest, uid: str) -> HttpResponse:
     """Two versions of the plan beside each other, every line."""
-    found = change_view(request.user, uid)
+    found = change_view(reader(request), uid)
     chosen = [request.GET.get(name, "") for name in ("old", "new")]
     numbers = [int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0 for value in chosen]
     return render(request, "changes/compare.html", pages.compare_page(found, *numbers))
@@ -191,8 +198,8 @@ def compare(request: HttpRequest, uid: str) -> HttpResponse:
 @require_POST
 def run(request: HttpRequest, uid: str) -> HttpResponse:
     """Have the approved plan carried out."""
-    found = change_of(request.user, uid)
-    ordered = actions.order_upgrade(request.user, found, turn=forms.turn_of(request.POST))
+    found = change_of(reader(request), uid)
+    ordered = actions.order_upgrade(reader(request), found, turn=forms.turn_of(request.POST))
     return redirect(f"/runs/{ordered.uid}/")
 
 
@@ -200,20 +207,20 @@ def run(request: HttpRequest, uid: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def feedback(request: HttpRequest, uid: str) -> HttpResponse:
     """What the requester says of the result."""
-    found = change_view(request.user, uid)
+    found = change_view(reader(request), uid)
     entries = forms.typed(request.POST, "works", "opinion", "satisfaction")
     refused = None
     if request.method == "POST":
         try:
             works = forms.choice(request.POST, "works", _("结果"))
             actions.give_feedback(
-                request.user, found.change, turn=forms.turn_of(request.POST), works=works,
+                reader(request), found.change, turn=forms.turn_of(request.POST), works=works,
                 opinion=entries["opinion"], satisfaction=entries["satisfaction"],
             )  # fmt: skip
             item = found.change.item
             return _next(request, item, _("已反馈 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused, found = _of_a_field(problem), change_view(request.user, uid)
+            refused, found = _of_a_field(problem), change_view(reader(request), uid)
     shown = {
         "found": found, "item": found.change.item, "view": found.view, "typed": entries, "refused": refused,
         "asked": pages.form_of(found) == "feedback", "levels": Feedback.Satisfaction.choices,

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from weilu.accounts.models import Person
+from weilu.accounts.reader import reader
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.kernel.times import now
 from weilu.process import queries
@@ -28,15 +29,15 @@ def my_work(request: HttpRequest) -> HttpResponse:
     tab = request.GET.get("tab", "todo")
     after = request.GET.get("after", "")
     try:
-        rows = LISTS[tab](request.user, after)
+        rows = LISTS[tab](reader(request), after)
     except (KeyError, ValueError, OverflowError, OSError) as problem:
         raise BadRequest(str(problem)) from None
     instant = now()
-    counted = queries.counts(request.user)
+    counted = queries.counts(reader(request))
     shown = {
         "tab": tab, "tabs": tabs(counted), "after": after, "now": instant, "today_left": today_left(instant),
-        "rows": lines(rows, request.user, in_turn=tab == "todo"),
+        "rows": lines(rows, reader(request), in_turn=tab == "todo"),
         "more": rows[-1].cursor if len(rows) == queries.PAGE else "",
-        "total": counted[tab], "may_request": "changes.request" in request.user.rights,
+        "total": counted[tab], "may_request": "changes.request" in reader(request).rights,
     }  # fmt: skip
     return render(request, "process/my_work.html", shown)

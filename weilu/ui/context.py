@@ -19,8 +19,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     counts = house.counts(user)
     frame["notices"] = counts.get(house.NOTICES, 0)
     frame["owners"] = house.owners(user)
+    may = user.rights | {""}
     frame["places"] = [
-        (title, [(place, counts.get(place.path, 0)) for place in places if not place.right or place.right in user.rights])
+        (title, [(place, counts.get(place.path, 0)) for place in places if place.right in may])
         for title, places in house.GROUPS
     ]
     return frame

@@ -41,9 +41,8 @@ def compare(old: Sequence[str], new: Sequence[str], *, fold: bool = True) -> lis
     rows: list[Row] = []
     for verb, a, b, c, d in SequenceMatcher(None, list(old), list(new), autojunk=False).get_opcodes():
         if verb == "equal":
-            rows += [
-                Row("same", _whole(a + step + 1, old[a + step]), _whole(c + step + 1, new[c + step])) for step in range(b - a)
-            ]
+            for i, j in zip(range(a, b), range(c, d), strict=True):
+                rows.append(Row("same", _whole(i + 1, old[i]), _whole(j + 1, new[j])))
         else:
             rows += _replaced([*enumerate(old)][a:b], [*enumerate(new)][c:d])
     return _folded(rows) if fold else rows

@@ -60,5 +60,6 @@ def present(path: str) -> str:
     """The path of the place that a page at `path` belongs to; "" for none."""
     if path == "/":
         return "/"
-    found = [place.path for _title, places in GROUPS for place in places if place.path != "/" and path.startswith(place.path)]
+    paths = [place.path for _title, places in GROUPS for place in places if place.path != "/"]
+    found = [one for one in paths if path.startswith(one)]
     return found[0] if found else ""

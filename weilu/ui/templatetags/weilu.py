@@ -52,7 +52,9 @@ def show_person(person: Any, viewer: Any = None, classes: str = "") -> SafeStrin
         return format_html('<span class="avatar {}" aria-hidden="true">{}</span>', classes, "·")
     shape = "round" if person.organisation.kind == "vendor" else ""
     mine = "me" if viewer is not None and viewer == person else ""
-    return format_html('<span class="avatar {} {} {}" aria-hidden="true">{}</span>', shape, mine, classes, person.name[:1])
+    return format_html(
+        '<span class="avatar {} {} {}" aria-hidden="true">{}</span>', shape, mine, classes, person.name[:1]
+    )
 
 
 @register.simple_tag(takes_context=True, name="person")
@@ -76,7 +78,9 @@ def show_clause(id: object) -> SafeString:
     row = clauses.clause_table().get(str(id)) if clauses.TABLE.exists() else None
     if row is None:
         return format_html('<span class="clause">{}</span>', id)
-    return format_html('<span class="clause" tabindex="0">{}<span class="clause-text">{}</span></span>', id, clause_text(row))
+    return format_html(
+        '<span class="clause" tabindex="0">{}<span class="clause-text">{}</span></span>', id, clause_text(row)
+    )
 
 
 def clause_text(row: dict[str, object]) -> object:

@@ -1,0 +1,13 @@
+"""Who reads a page."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from weilu.accounts.models import Person
+
+
+def reader(request: HttpRequest) -> Person:
+    """The person signed in; only for views whose right asks for one."""
+    if not isinstance(request.user, Person):
+        raise PermissionDenied
+    return request.user
