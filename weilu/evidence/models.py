@@ -91,5 +91,10 @@ class Checkpoint(models.Model):
     at = models.DateTimeField(default=now)
     note = models.TextField()
 
+    @property
+    def hex(self) -> str:
+        """The root, in hex."""
+        return bytes(self.root).hex()
+
     def __str__(self) -> str:
         return f"checkpoint {self.size}"

@@ -132,6 +132,16 @@ def climb(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> list[byt
     return way
 
 
+def siblings_left(index: int, size: int) -> list[bool]:
+    """For each step of an inclusion path, the lowest first: whether the sibling stands to the left."""
+    low, high, sides = 0, size, []
+    while high - low > 1:
+        middle = low + _split(high - low)
+        sides.append(index >= middle)
+        low, high = (low, middle) if index < middle else (middle, high)
+    return sides[::-1]
+
+
 def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> bool:
     """Whether `path` shows that the tree of `new` leaves begins with that of `old` (RFC 9162, 2.1.4.2)."""
     if not 0 < old <= new:

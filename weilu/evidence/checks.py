@@ -1,0 +1,94 @@
+"""What the page of an entry says after verifying it anew: four lines, each from the stored bytes."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.hazmat.primitives import hashes
+from django.utils.translation import gettext as _
+
+from weilu.evidence import tree
+from weilu.evidence.checkpoint import Head, open_note
+from weilu.evidence.keys import log_key
+from weilu.evidence.models import Checkpoint, Entry
+from weilu.evidence.queries import Proof, last_checkpoint, prove
+from weilu.kernel.refused import Refused
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing verified: `passed`, `refused` or `watch`, and its grounds."""
+
+    state: str
+    words: str
+    grounds: str
+
+    @property
+    def icon(self) -> str:
+        return {"passed": "circle-check", "refused": "circle-x", "watch": "clock"}[self.state]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """An entry with its proof and the lines that came of verifying it."""
+
+    entry: Entry
+    checkpoint: Checkpoint | None
+    proof: Proof | None
+    lines: list[Line]
+
+    @property
+    def state(self) -> str:
+        if any(line.state == "refused" for line in self.lines):
+            return "refused"
+        return "passed" if self.checkpoint else "watch"
+
+    @property
+    def word(self) -> str:
+        return {"passed": _("核验通过"), "refused": _("核验不通过"), "watch": _("等待检查点")}[self.state]
+
+
+def verify_entry(entry: Entry) -> Verified:
+    """Verify `entry` under the newest checkpoint, from the record's bytes up to the signature."""
+    checkpoint = last_checkpoint()
+    content = _content(entry)
+    if checkpoint is None or checkpoint.size <= entry.index:
+        waiting = Line("watch", _("还没有检查点盖住这一条"), _("签名和执行之后立即签发，其余最迟 10 分钟"))
+        return Verified(entry, None, None, [content, waiting])
+    try:
+        proof = prove(entry.index, checkpoint.size)
+        found = tree.root_from_inclusion(entry.leaf_hash, entry.index, checkpoint.size, proof.path)
+    except ValueError:
+        proof, found = None, b""
+    return Verified(entry, checkpoint, proof, [content, _path(proof, found, checkpoint), _signature(checkpoint), _witness()])
+
+
+def _content(entry: Entry) -> Line:
+    record = bytes(entry.record)
+    sm3 = hashes.Hash(hashes.SM3())
+    sm3.update(record)
+    same = (sha256(record).digest(), sm3.finalize()) == (bytes(entry.sha256), bytes(entry.sm3))
+    words = _("内容与叶子摘要一致") if same else _("内容与叶子摘要不一致")
+    return Line("passed" if same else "refused", words, _("SHA-256 与 SM3 都重算过"))
+
+
+def _path(proof: Proof | None, found: bytes, checkpoint: Checkpoint) -> Line:
+    if proof is None or found != bytes(checkpoint.root):
+        return Line("refused", _("走不到检查点的根"), _("记录或树已被改动。停止写入，从备份核对"))
+    words = _("%(count)d 个相邻摘要连到根") % {"count": len(proof.path)}
+    return Line("passed", words, _("根在检查点 %(size)s 之内") % {"size": f"{checkpoint.size:,}"})
+
+
+def _signature(checkpoint: Checkpoint) -> Line:
+    try:
+        vkey = log_key()[1]
+        signed = open_note(checkpoint.note, vkey) == Head(vkey.name, checkpoint.size, bytes(checkpoint.root))
+    except Refused as refused:
+        return Line("refused", _("检查点签名不能核对"), refused.reason)
+    except ValueError:
+        signed = False
+    words = _("检查点签名有效") if signed else _("检查点签名无效")
+    return Line("passed" if signed else "refused", words, _("维录密钥 %(id)s（Ed25519）") % {"id": vkey.key_id.hex()})
+
+
+def _witness() -> Line:
+    return Line("watch", _("没有见证签过此检查点"), _("这个版本还没有见证，只有维录自己的签名"))

@@ -1,0 +1,91 @@
+"""The pages of the log: its state, one entry with its proof, an item's export."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from weilu.evidence.checks import Verified, verify_entry
+from weilu.evidence.drawing import draw
+from weilu.evidence.export import zipped_item
+from weilu.evidence.models import Checkpoint, Entry
+from weilu.evidence.queries import fetch_entries_of, fetch_entry, tree_size
+from weilu.evidence.words import kind_word
+from weilu.kernel.rights import right
+
+PAGE = 20
+CHECKPOINTS = 8
+
+
+@right("evidence.see")
+@never_cache
+@require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    """The log's size, its checkpoints, my customers' newest entries, and what none of it shows."""
+    before = request.GET.get("before", "")
+    mine = Entry.objects.visible_to(request.user.owner_codes).order_by("-index")
+    if before.isascii() and before.isdigit() and len(before) < 19:
+        mine = mine.filter(index__lt=int(before))
+    rows = list(mine.defer("record")[: PAGE + 1])
+    checkpoints = list(Checkpoint.objects.order_by("-size")[:CHECKPOINTS])
+    size = tree_size()
+    shown: dict[str, Any] = {
+        "size": size,
+        "covered": checkpoints[0].size if checkpoints else 0,
+        "waiting": size - (checkpoints[0].size if checkpoints else 0),
+        "last": checkpoints[0] if checkpoints else None,
+        "checkpoints": checkpoints,
+        "origin": settings.CONFIG.log_origin,
+        "rows": [(row, kind_word(row.kind)) for row in rows[:PAGE]],
+        "more": rows[PAGE - 1].index if len(rows) > PAGE else None,
+    }
+    if rows:
+        shown |= _proved(verify_entry(rows[0]))
+    return render(request, "evidence/overview.html", shown)
+
+
+@right("evidence.see")
+@never_cache
+@require_GET
+def entry(request: HttpRequest, index: int) -> HttpResponse:
+    """One entry: what was recorded, and the way from it to a signed root, verified now."""
+    found = fetch_entry(request.user.owner_codes, index)
+    said = found.said
+    shown = {
+        "said": said,
+        "data": json.dumps(said["data"], ensure_ascii=False, indent=2, sort_keys=True),
+        "sha256": bytes(found.sha256).hex(),
+        "sm3": bytes(found.sm3).hex(),
+        "may_export": "evidence.export" in request.user.rights and bool(found.item),
+    }
+    return render(request, "evidence/entry.html", shown | _proved(verify_entry(found)))
+
+
+@right("evidence.export")
+@never_cache
+@require_http_methods(["GET", "POST"])
+def item_export(request: HttpRequest, uid: str) -> HttpResponse | FileResponse:
+    """Asked for: what the export will hold. Posted: the zip, whose making goes on record."""
+    entries = fetch_entries_of(request.user.owner_codes, str(uid))
+    if request.method == "GET":
+        files = {file["sha256"] for found in entries for file in found.said["files"]}
+        return render(request, "evidence/export.html", {"uid": uid, "count": len(entries), "files": len(files)})
+    name = f"weilu-evidence-{str(uid)[-12:]}"
+    packed = zipped_item(str(uid), entries[0].org, request.user.actor, name)
+    return FileResponse(packed, as_attachment=True, filename=f"{name}.zip", content_type="application/zip")
+
+
+def _proved(verified: Verified) -> dict[str, Any]:
+    return {
+        "entry": verified.entry,
+        "word": kind_word(verified.entry.kind),
+        "verified": verified,
+        "drawing": draw(verified.proof) if verified.proof else None,
+        "root": bytes(verified.checkpoint.root).hex() if verified.checkpoint else "",
+        "title": _("第 %(index)s 条") % {"index": f"{verified.entry.index:,}"},
+    }

@@ -1,0 +1,38 @@
+"""What the kinds of entries are called on the page; a kind without a word shows itself."""
+
+from django.utils.translation import gettext_lazy
+
+KINDS = {
+    "log.opened": gettext_lazy("日志启用"),
+    "evidence.exported": gettext_lazy("导出存证包"),
+    "evidence.export_failed": gettext_lazy("存证包没有导出成功"),
+    "accounts.organisation_founded": gettext_lazy("登记单位"),
+    "accounts.person_added": gettext_lazy("登记人员"),
+    "accounts.role_given": gettext_lazy("授予角色"),
+    "accounts.role_ended": gettext_lazy("终止角色"),
+    "accounts.head_named": gettext_lazy("指定部门负责人"),
+    "accounts.signed_in": gettext_lazy("登录"),
+    "systems.system_registered": gettext_lazy("登记系统"),
+    "systems.installation_registered": gettext_lazy("登记安装"),
+    "systems.users_named": gettext_lazy("指定系统使用人"),
+    "process.flow_published": gettext_lazy("发布流程"),
+    "process.step_signed": gettext_lazy("签署"),
+    "process.step_voided": gettext_lazy("签署失效"),
+    "process.step_concluded": gettext_lazy("步骤办结"),
+    "process.item_closed": gettext_lazy("工单办结"),
+    "changes.need_written": gettext_lazy("写需求"),
+    "changes.plan_written": gettext_lazy("写方案"),
+    "changes.acceptance_filed": gettext_lazy("验收归档"),
+    "execution.run_ordered": gettext_lazy("下达执行"),
+    "execution.step_asks": gettext_lazy("执行步骤待判断"),
+    "execution.run_finished": gettext_lazy("执行结束"),
+    "records.sheet_frozen": gettext_lazy("报告单定稿"),
+    "records.sheet_signed": gettext_lazy("报告单签署"),
+    "records.sheet_filed": gettext_lazy("报告单归档"),
+    "notify.told": gettext_lazy("发通知"),
+}
+
+
+def kind_word(kind: str) -> str:
+    """The word for a kind of entry, in the language of the page."""
+    return str(KINDS[kind]) if kind in KINDS else kind
