@@ -29,6 +29,7 @@ def order_run(by: Person, item: WorkItem, installation: Installation, orders: di
     rules.check_place(installation.name, installation.root, installation.channel)
     start, end = (datetime.fromisoformat(orders[key]) for key in ("window_from", "window_to"))
     rules.check_window(start, end, now())
+    Installation.objects.select_for_update().get(id=installation.id)
     live = Run.objects.filter(
         installation=installation, state__in=(Run.State.QUEUED, Run.State.RUNNING, Run.State.ASKS)
     ).first()

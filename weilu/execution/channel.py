@@ -4,8 +4,10 @@ import hashlib
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from django.utils.translation import gettext as _
 
@@ -34,16 +36,9 @@ def read_release(channel: Path, keyring: Path, version: str) -> Release:
     Raises Refused when the channel is gone, the signature is not by a key of `keyring`, the
     version is not listed or its file is not the listed one.
     """
-    sums = channel / "SHA256SUMS"
-    try:
-        if sums.stat().st_size > LARGEST_LIST:
-            raise Refused(_("渠道的 SHA256SUMS 太大，不像升级包清单。联系厂家核对"), CHECKED_FIRST, field="version")
-        listed = sums.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise Refused(
-            _("升级包渠道不可用：读不到 %(place)s。恢复渠道后再提交") % {"place": sums}, CHECKED_FIRST, field="version"
-        ) from None
-    signer = _signer(sums, channel / "SHA256SUMS.sig", keyring)
+    sums, signature = _read(channel, "SHA256SUMS"), _read(channel, "SHA256SUMS.sig")
+    signer = _signer(sums, signature, keyring)
+    listed = sums.decode("utf-8", "replace")
     found = [match.groups() for match in map(LINE.match, listed.splitlines()) if match]
     fitting = [(sha, name) for sha, name in found if name.split("-")[1:2] == [version]]
     if len(fitting) != 1:
@@ -74,18 +69,38 @@ def _check_bytes(wheel: Path, sha256: str) -> None:
         )
 
 
-def _signer(sums: Path, signature: Path, keyring: Path) -> str:
-    """Whose signature stands under `sums`; raises Refused unless a key of `keyring` made it."""
-    program = shutil.which("gpgv")
+def _read(channel: Path, name: str) -> bytes:
+    try:
+        with (channel / name).open("rb") as data:
+            found = data.read(LARGEST_LIST + 1)
+    except OSError:
+        raise Refused(
+            _("升级包渠道不可用：读不到 %(place)s。恢复渠道后再提交") % {"place": channel / name}, CHECKED_FIRST, field="version"
+        ) from None
+    if len(found) > LARGEST_LIST:
+        raise Refused(_("渠道的 %(name)s 太大，不像升级包清单。联系厂家核对") % {"name": name}, CHECKED_FIRST, field="version")
+    return found
+
+
+def _signer(sums: bytes, signature: bytes, keyring: Path) -> str:
+    """Whose signature stands under these very bytes; raises Refused unless a key of `keyring` made it.
+
+    gpgv is given copies, so that what it checks is what is read, whatever happens to the channel meanwhile.
+    """
+    program = shutil.which("gpgv", path="/usr/bin:/bin")
     if program is None:
         raise Refused(_("这台机器没有 gpgv，不能核对渠道签名。安装 gpgv 后再试"), CHECKED_FIRST, field="version")
-    done = subprocess.run(
-        [program, "--status-fd", "1", "--keyring", str(keyring.absolute()), str(signature), str(sums)],
-        capture_output=True, text=True, timeout=30, check=False, env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-    )  # fmt: skip
-    valid, name = SIGNED_BY.search(done.stdout), NAME_OF.search(done.stdout)
-    if done.returncode != 0 or not valid or not name:
+    with tempfile.TemporaryDirectory() as place:
+        for name, data in (("sums", sums), ("sig", signature)):
+            (Path(place) / name).write_bytes(data)
+        done = subprocess.run(
+            [program, "--homedir", place, "--status-fd", "1", "--keyring", str(keyring.absolute()), "sig", "sums"],
+            cwd=place, capture_output=True, timeout=30, check=False, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
+    status = done.stdout.decode("utf-8", "replace")
+    valid, name_of = SIGNED_BY.search(status), NAME_OF.search(status)
+    if done.returncode != 0 or not valid or not name_of:
         raise Refused(
             _("渠道清单的签名核对不通过，升级包来源不可信。不要使用，联系厂家核对"), CHECKED_FIRST, field="version"
         )
-    return f"{name[1]} {valid[1][-16:]}"
+    return f"{unquote(name_of[1])} {valid[1][-16:]}"

@@ -15,4 +15,6 @@ def check_approved(item: WorkItem, subject: str) -> None:
     """Raises Refused unless `subject` stands approved for `item` now; nothing runs for a kind nobody answers for."""
     if item.kind not in REGISTER:
         raise Refused(_("这类工单没有批准规则，不能执行"))
+    if item.subject != subject:
+        raise Refused(_("方案在批准之后已改动，这次执行按旧方案，不再进行"))
     REGISTER[item.kind](item, subject)

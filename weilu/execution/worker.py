@@ -179,7 +179,7 @@ def _settle(run: Run, step: RunStep, answer: dict[str, Any]) -> None:
 def attempt_folder(run: Run, step: RunStep) -> Path:
     """Where one attempt of a step leaves its artifacts."""
     name = f"{step.key}-{step.ordinal}-{step.attempt}"
-    return Path(settings.CONFIG.data_dir) / "attempts" / run.number / name
+    return Path(settings.CONFIG.data_dir) / "attempts" / str(run.uid) / name
 
 
 def _launch(run: Run, step: RunStep, verb: str) -> None:
