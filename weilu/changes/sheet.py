@@ -11,7 +11,7 @@ from weilu.kernel.times import iso
 from weilu.process.models import StepVisit
 from weilu.records.content import SheetContent, Step, Test, TimeLine
 
-RESULTS = {"done": "成功", "failed": "失败", "skipped": "未执行", "waiting": "未执行"}
+RESULTS = {"done": "成功", "failed": "失败"}
 
 
 def sheet_content(change: Change, engineer: Person) -> SheetContent:
@@ -80,7 +80,7 @@ def _step(run: Run, step: RunStep) -> Step:
         host=run.installation.host,
         started_at=iso(step.started_at) if step.started_at else "",
         seconds=seconds,
-        result=RESULTS.get(step.state, step.state),
+        result=RESULTS.get(step.state, "未执行"),
         digest=step.digest,
     )
 

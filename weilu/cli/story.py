@@ -20,8 +20,7 @@ from weilu.execution.worker import work_once
 from weilu.kernel.times import now
 from weilu.process.actions import return_item, sign_step
 from weilu.records.actions import sign_sheet
-from weilu.records.paper import print_sheet
-from weilu.records.queries import sheet_of_item
+from weilu.records.queries import paper_of, sheet_of
 
 HERE = "127.0.0.1"
 BAR = 24
@@ -191,7 +190,7 @@ class Story:
     def _at_sheet(self, upgrade: Upgrade, change: Any, item: Any) -> None:
         for username, side in (("chenhang", "vendor"), ("wangmin", "customer")):
             person = self.person(username)
-            sheet = sheet_of_item(person, item)
+            sheet = sheet_of(person, item)
             if sheet.signatures.filter(side=side).exists():
                 continue
             said = {"opinion": upgrade.feedback, "satisfaction": "satisfied", "acceptance": "accepted"}
@@ -211,10 +210,10 @@ class Story:
 
     def _leave_papers(self, change: Any) -> None:
         item = change.item
-        sheet = sheet_of_item(self.person("chenhang"), item)
+        sheet = sheet_of(self.person("chenhang"), item)
         paper = self.out / f"{sheet.number}.pdf"
         if not paper.exists():
-            paper.write_bytes(print_sheet(sheet))
+            paper.write_bytes(paper_of(sheet))
         tick()
         place = self.out / "evidence" / item.number
         if not place.exists():

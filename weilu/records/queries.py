@@ -1,7 +1,11 @@
 """What the list of sheets and the rail show."""
 
 from weilu.accounts.models import Person
+from weilu.documents.printing import print_form
+from weilu.kernel.refused import NotVisible
+from weilu.process.models import WorkItem
 from weilu.records.models import RecordSheet, Sheets
+from weilu.records.paper import sheet_form
 
 MOST = 1000  # counts say 1000+ from here on
 
@@ -28,3 +32,16 @@ def side_of(person: Person, sheet: RecordSheet) -> str:
     asked = sheet.signers.filter(person=person).values_list("side", flat=True).first()
     side = asked or ("vendor" if person.organisation.kind == "vendor" else "")
     return "" if side in signed or person.id in signed.values() else side
+
+
+def sheet_of(person: Person, item: WorkItem) -> RecordSheet:
+    """The newest sheet of an item that `person` may see; raises NotVisible when there is none."""
+    found = sheets_of(person).filter(item=item).first()
+    if found is None:
+        raise NotVisible(item.number)
+    return found
+
+
+def paper_of(sheet: RecordSheet) -> bytes:
+    """The sheet as PDF, as it stands now."""
+    return print_form("record-sheet", sheet_form(sheet))
