@@ -1,0 +1,15 @@
+"""Addresses of runs."""
+
+from django.urls import path
+
+from weilu.execution import views
+
+app_name = "execution"
+urlpatterns = [
+    path("runs/", views.runs, name="runs"),
+    path("runs/<str:uid>/", views.run, name="run"),
+    path("runs/<str:uid>/live", views.live, name="live"),
+    path("runs/<str:uid>/log", views.log, name="log"),
+    path("runs/<str:uid>/cancel", views.cancel, name="cancel"),
+    path("runs/<str:uid>/answer", views.answer, name="answer"),
+]
