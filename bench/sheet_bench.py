@@ -18,6 +18,7 @@ GOAL_MEMORY = 250
 TABLE = "border-collapse: collapse; width: 100%"
 STYLE = f"""
 @page {{ size: A4; margin: 20mm 18mm 20mm 22mm;
+  @top-left {{ content: "软件升级维护记录单（续页）"; font: 8pt Sans }} @bottom-left {{ content: "本单一式两份"; font: 7pt Sans }}
   @bottom-right {{ content: "第 " counter(page) " 页，共 " counter(pages) " 页"; font: 7pt Sans }} }}
 @font-face {{ font-family: Serif; src: url("file://{FONTS}/NotoSerifSC-Regular.ttf") }}
 @font-face {{ font-family: Sans; src: url("file://{FONTS}/NotoSansSC-Regular.ttf") }}
@@ -25,7 +26,8 @@ STYLE = f"""
 @font-face {{ font-family: Mono; src: url("file://{FONTS}/JetBrainsMono-Regular.ttf") }}
 body {{ font: 10pt/1.5 Serif }} h1 {{ font: bold 20pt Sans; text-align: center }} h2 {{ font: bold 10pt Sans }}
 table {{ {TABLE} }} td, th {{ border: .5pt solid #444; padding: 3pt 5pt }} th {{ font: 9pt Sans; background: #f5f5f5 }}
-.box {{ border: .5pt solid #444; padding: 6pt }} .mono {{ font: 7pt Mono }} .qr svg {{ width: 21mm; float: right }}
+.box {{ border: .5pt solid #444; padding: 6pt }} .mono {{ font: 7pt Mono }} .seal {{ float: right; width: 24mm; height: 24mm; border: .6pt dashed #999; border-radius: 12mm }} h2 {{ break-after: avoid }}
+.qr svg {{ width: 21mm; float: right }}
 """
 
 
@@ -76,7 +78,14 @@ def as_html(form: dict[str, Any]) -> str:
         return "<tr>" + "".join(f"<{tag}>{say(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     def ticks(choices: list[dict[str, Any]]) -> str:
-        return " ".join(("[√] " if one["ticked"] else "[　] ") + one["label"] for one in choices)
+        mark = '<path d="M2.6 6.2l2.4 2.6 4.4-5.6" fill="none" stroke="#000" stroke-width="1.6"/>'
+        box = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 12 12" width="9" height="9">'
+        box += '<rect x="1" y="1" width="10" height="10" fill="none" stroke="#000"/>'
+        return " ".join(box + (mark if one["ticked"] else "") + "</svg> " + one["label"] for one in choices)
+
+    def table_row(cells: list[str]) -> str:
+        return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
 
     steps = "".join(
         row([at, *(step[key] for key in ("title", "host", "started", "took", "result", "digest"))])
@@ -84,14 +93,15 @@ def as_html(form: dict[str, Any]) -> str:
     )
     halves = "".join(
         f"<td><b>{say(one['title'])}</b><br>{say(one['first'])}{one['drawing']}<br>{say(one['second'])}<br>"
-        f"系统确认签名 {say(one['name'])} {say(one['at'])}<br><span class=mono>{one['digest']}</span> {say(one['day'])}</td>"
+        f"系统确认签名 {say(one['name'])} {say(one['at'])}<br><span class=mono>{one['digest']}</span> {say(one['day'])}<i class=seal>盖章处</i></td>"
         for one in form["halves"]
     )
     return f"""<!doctype html><html lang="zh"><meta charset="utf-8"><title>{say(form['number'])}</title>
 <style>{STYLE}</style><div class="qr">{form['qr']}</div><p>{say(form['organisation'])}</p><h1>软件升级维护记录单</h1>
 <p>编号：{say(form['number'])} 日期：{say(form['date'])} 合同：{say(form['contract'])} 工单：{say(form['item'])}</p>
 <table>{row(['甲方', form['customer'], '乙方', form['vendor']])}{row(['系统', form['system'], '版本', form['version_to']])}
-{row(['维护类别', ticks(form['kinds']), '服务方式', ticks(form['ways'])])}{row(['紧急程度', ticks(form['urgency']), '', ''])}</table>
+{table_row(['维护类别', ticks(form['kinds']), '服务方式', ticks(form['ways'])])}
+{table_row(['紧急程度', ticks(form['urgency']), '', ''])}</table>
 <h2>一、时间</h2><table>{''.join(row([one['label'], one['value']]) for one in form['times'])}</table>
 <h2>二、维护原因</h2><div class="box">{say(form['cause'])}</div>
 <h2>三、处理情况</h2><ol class="box">{''.join(f'<li>{say(one)}</li>' for one in form['done'])}</ol>

@@ -8,7 +8,7 @@ import resource
 import struct
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import typst
 
@@ -33,7 +33,7 @@ def main() -> None:
         except RuntimeError as problem:
             _write(sys.stdout.buffer, b"!" + f"{problem}"[:2000].encode())
         else:
-            _write(sys.stdout.buffer, b"=" + bytes(pdf))
+            _write(sys.stdout.buffer, b"=" + cast(bytes, pdf))
 
 
 def _read(source: BinaryIO) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -31,7 +31,7 @@ class Notice(Owned):
     at = models.DateTimeField(default=now)
     read_at = models.DateTimeField(null=True)
 
-    objects: Any = Notices.as_manager()
+    objects: ClassVar[Any] = Notices.as_manager()
 
     class Meta:
         indexes = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -55,7 +55,7 @@ class RecordSheet(Owned):
     filed = models.CharField(max_length=64, default="")  # SHA-256 of the signed sheet as printed and kept
     evidence = models.UUIDField(null=True)  # ref of the entry of its freezing
 
-    objects: Any = Sheets.as_manager()
+    objects: ClassVar[Any] = Sheets.as_manager()
 
     class Meta:
         constraints = [

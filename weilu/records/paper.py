@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from django.conf import settings
 
 from weilu.documents.qr import qr_svg
-from weilu.evidence.queries import indexes
+from weilu.evidence.queries import indexes, last_checkpoint
 from weilu.kernel.times import SHANGHAI
 from weilu.records.content import ACCEPTANCE, KINDS, SATISFACTION, URGENCY, WAYS
 from weilu.records.drawing import svg_of
@@ -109,8 +109,12 @@ def _proof(sheet: RecordSheet) -> list[dict[str, Any]]:
         return [{"label": "存证", "value": "定稿后写入", "mono": False}]
     index = indexes([sheet.evidence]).get(sheet.evidence)
     place = f"条目 #{index}" if index is not None else "条目待编入"
+    signed = last_checkpoint()
+    covered = signed is not None and index is not None and signed.size > index
+    checkpoint = f"大小 {signed.size}　{_minute(signed.at)}" if signed and covered else "条目还没有编入检查点"
     return [
         {"label": "日志 / 条目", "value": f"{settings.CONFIG.log_origin}　{place}", "mono": False},
+        {"label": "检查点", "value": checkpoint, "mono": False},
         {"label": "见证", "value": "待见证", "mono": False},
         {"label": "SHA-256", "value": sheet.digest, "mono": True},
         {"label": "SM3", "value": sheet.sm3, "mono": True},

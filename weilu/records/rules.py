@@ -143,4 +143,4 @@ def _on_pad(point: Any) -> bool:
 
 def _reach(points: list[list[int]]) -> int:
     across, down = zip(*points, strict=True)
-    return max(max(across) - min(across), max(down) - min(down))
+    return int(max(max(across) - min(across), max(down) - min(down)))
