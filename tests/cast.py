@@ -21,7 +21,9 @@ steps:
 """
 
 
-def make_installation(cast: Cast, channel: Path | None = None, keyring: Path | None = None, **over: str) -> Installation:
+def make_installation(
+    cast: Cast, channel: Path | None = None, keyring: Path | None = None, **over: str
+) -> Installation:
     """网上预约平台 with its installation; its folders need not exist unless a run is to be carried out."""
     place = channel or Path("/nonexistent")
     return make_system(

@@ -66,19 +66,24 @@ def make_cast() -> Cast:
 def _person(
     home: Organisation, username: str, name: str, title: str, department: str, *roles: str | tuple[str, Organisation]
 ) -> Person:
-    person = add_person(
-        None, home, username=username, name=name, password=PASSWORD, title=title, department=department
-    )
+    person = add_person(None, home, username=username, name=name, password=PASSWORD, title=title, department=department)
     for role in roles:
         key, owner = (role, home) if isinstance(role, str) else role
         give_role(None, person, owner, key, source="在职" if owner == home else "合同 JZ-HT-2026-003")
     return person
 
 
-def make_system(cast: Cast, *, root: Path, url: str, channel: Path, keyring: Path, version: str = "1.0.0") -> Installation:
+def make_system(
+    cast: Cast, *, root: Path, url: str, channel: Path, keyring: Path, version: str = "1.0.0"
+) -> Installation:
     """The demo's one running application: 网上预约平台, with its users."""
     system = register_system(
-        cast.zheng, cast.jz, code="YYPT", name="网上预约平台", importance=System.Importance.IMPORTANT, backup_owner=cast.zheng
+        cast.zheng,
+        cast.jz,
+        code="YYPT",
+        name="网上预约平台",
+        importance=System.Importance.IMPORTANT,
+        backup_owner=cast.zheng,
     )
     name_users(cast.zheng, system, [cast.wang, cast.li])
     return register_installation(

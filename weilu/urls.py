@@ -17,10 +17,10 @@ urlpatterns = [
     path("", include("weilu.process.urls")),
     path("", include("weilu.notify.urls")),
     path("changes/", include("weilu.changes.urls")),
+    path("", include("weilu.execution.urls")),
+    path("", include("weilu.systems.urls")),
     path("", include("weilu.records.urls")),
     path("", include("weilu.evidence.urls")),
-    path("", include("weilu.evidence.urls")),
-    path("api/v1/", include("weilu.api.urls")),
     path("api/v1/", include("weilu.api.urls")),
 ]
 handler400 = "weilu.ui.views.bad_request"

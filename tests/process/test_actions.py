@@ -90,7 +90,8 @@ def test_a_return_opens_a_new_visit_and_keeps_every_opinion(cast):
     assert steps_of(item) == [("ask", 1, "done"), ("check", 1, "returned"), ("ask", 2, "done"), ("check", 2, "open")]
     said = Opinion.objects.filter(item=item).order_by("id").values_list("person__name", "act", "words")
     assert list(said) == [
-        ("王敏", "agree", ""), ("赵立新", "agree", "可以。"), ("钱文远", "return", "没有写影响。"), ("王敏", "agree", ""),
+        ("王敏", "agree", ""), ("赵立新", "agree", "可以。"),
+        ("钱文远", "return", "没有写影响。"), ("王敏", "agree", ""),
     ]  # fmt: skip
     assert {seat.person for seat in Seat.objects.filter(item=item, open=True)} == {cast.zhao, cast.qian}
 
@@ -107,7 +108,9 @@ def test_after_a_direct_return_the_item_comes_straight_back(cast):
 
 
 def test_a_conditional_step_is_recorded_as_not_required(cast):
-    item = opened(cast, "  - {key: safe, title: 审批, who: role(security_office), when: running == true}\n" + LAST, running=False)
+    item = opened(
+        cast, "  - {key: safe, title: 审批, who: role(security_office), when: running == true}\n" + LAST, running=False
+    )
 
     assert item.step == "last"
     visit = StepVisit.objects.get(item=item, step="safe")
@@ -251,7 +254,14 @@ def test_lists_ask_as_often_for_three_rows_as_for_one(cast, rows, django_assert_
     system = system_of(cast)
     for number in range(rows):
         open_item(
-            cast.wang, system=system, kind="test", series="CS", title=f"第 {number} 件", flow="test.flow", facets={}, words=""
+            cast.wang,
+            system=system,
+            kind="test",
+            series="CS",
+            title=f"第 {number} 件",
+            flow="test.flow",
+            facets={},
+            words="",
         )
 
     with django_assert_num_queries(2):
@@ -268,7 +278,14 @@ def test_pages_of_a_list_join_without_gap_or_repetition(cast):
     system = system_of(cast)
     for number in range(5):
         open_item(
-            cast.wang, system=system, kind="test", series="CS", title=f"第 {number} 件", flow="test.flow", facets={}, words=""
+            cast.wang,
+            system=system,
+            kind="test",
+            series="CS",
+            title=f"第 {number} 件",
+            flow="test.flow",
+            facets={},
+            words="",
         )
 
     first = todo(cast.zhao, limit=2)

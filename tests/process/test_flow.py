@@ -16,7 +16,8 @@ def flow(*steps: str):
 def test_a_step_says_who_how_many_and_where_back():
     parsed = flow(
         "{key: ask, title: 申请, who: requester}",
-        "{key: check, title: 审核, who: [role(leader), dept_head(requester)], sign: 2, back: [ask], hours: 8, not_also: [ask]}",
+        "{key: check, title: 审核, who: [role(leader), dept_head(requester)], "
+        "sign: 2, back: [ask], hours: 8, not_also: [ask]}",
     )
 
     step = parsed.step("check")
@@ -32,7 +33,11 @@ def test_a_step_says_who_how_many_and_where_back():
         (["{key: a, title: 甲, who: everybody}"], "第 4 行：步骤 a 的 who「everybody」不在词表里"),
         (["{key: a, title: 甲, who: requester, then: z}"], "第 4 行：then「z」不存在，或不在后面"),
         (
-            ["{key: a, title: 甲, who: requester, then: c}", "{key: b, title: 乙, who: requester}", "{key: c, title: 丙, who: requester}"],
+            [
+                "{key: a, title: 甲, who: requester, then: c}",
+                "{key: b, title: 乙, who: requester}",
+                "{key: c, title: 丙, who: requester}",
+            ],
             "第 5 行：走不到步骤「b」",
         ),
         (["{key: a, title: 甲, who: requester, back: [b]}"], "第 4 行：back「b」不存在，或不在前面"),
@@ -71,7 +76,9 @@ def test_a_condition_holds_as_it_reads(text, facets, holds):
     assert parse_condition(text).holds(facets) is holds
 
 
-@pytest.mark.parametrize("text", ["", "a", "a ==", "a == b", "__import__('os')", "a == 1 b == 2", "a in []", "a == 1 and"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "a ==", "a == b", "__import__('os')", "a == 1 b == 2", "a in []", "a == 1 and"]
+)
 def test_what_is_no_condition_is_refused(text):
     with pytest.raises(WrongCondition):
         parse_condition(text)

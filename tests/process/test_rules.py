@@ -22,8 +22,8 @@ steps:
 
 
 def step(sign, veto=True):
-    text = f"flow: t\ntitle: 试\nsteps:\n  - {{key: a, title: 甲, who: requester, sign: {sign}, veto: {str(veto).lower()}}}\n"
-    return parse_flow(text).steps[0]
+    row = f"{{key: a, title: 甲, who: requester, sign: {sign}, veto: {str(veto).lower()}}}"
+    return parse_flow(f"flow: t\ntitle: 试\nsteps:\n  - {row}\n").steps[0]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,14 @@ def found_organisation(
 
 @action("accounts.add_person")
 def add_person(
-    by: Person | None, organisation: Organisation, *, username: str, name: str, password: str, title: str = "", department: str = ""
+    by: Person | None,
+    organisation: Organisation,
+    *,
+    username: str,
+    name: str,
+    password: str,
+    title: str = "",
+    department: str = "",
 ) -> Person:
     """Add somebody to an organisation; a customer's person sees their own customer's rows."""
     _may_manage(by, organisation)
@@ -59,7 +66,12 @@ def add_person(
     person.save()
     if organisation.kind == Organisation.Kind.CUSTOMER:
         Grant.objects.create(person=person, organisation=organisation, source="在职")
-    stage("accounts.person_added", {"person": person.actor, "title": person.title}, actor=_actor(by), org=organisation.code)
+    stage(
+        "accounts.person_added",
+        {"person": person.actor, "title": person.title},
+        actor=_actor(by),
+        org=organisation.code,
+    )
     return person
 
 
@@ -72,7 +84,12 @@ def give_role(by: Person | None, person: Person, owner: Organisation, role: str,
     RoleHolding.objects.get_or_create(person=person, owner=owner, role=role)
     if not Grant.objects.in_force(now()).filter(person=person, organisation=owner).exists():
         Grant.objects.create(person=person, organisation=owner, source=source)
-    stage("accounts.role_given", {"person": person.actor, "role": role, "source": source}, actor=_actor(by), org=owner.code)
+    stage(
+        "accounts.role_given",
+        {"person": person.actor, "role": role, "source": source},
+        actor=_actor(by),
+        org=owner.code,
+    )
 
 
 @action("accounts.end_role")
@@ -108,8 +125,7 @@ def sign_in(username: str, password: str, address: str) -> Person:
     Not one transaction: a failure must stay counted although the act is refused.
     """
     person = Person.objects.filter(username=username.strip(), is_active=True).select_related("organisation").first()
-    _try_password(username.strip()[:40], person, password, address)
-    assert person is not None
+    person = _try_password(username.strip()[:40], person, password, address)
     with transaction.atomic():
         SignInTry.objects.filter(username=person.username, address=address).delete()
         stage("accounts.signed_in", {"person": person.actor}, actor=person.actor, org=person.organisation.code)
@@ -121,7 +137,8 @@ def check_password(person: Person, password: str, address: str) -> None:
     _try_password(person.username, person, password, address)
 
 
-def _try_password(username: str, person: Person | None, password: str, address: str) -> None:
+def _try_password(username: str, person: Person | None, password: str, address: str) -> Person:
+    """The person, whose password it is; raises Refused, and counts the failure."""
     instant = now()
     recent = SignInTry.objects.filter(at__gt=instant - rules.WAIT)
     of_name = list(recent.filter(username=username, address=address).values_list("at", flat=True))
@@ -133,6 +150,7 @@ def _try_password(username: str, person: Person | None, password: str, address: 
         raise rules.wrong_password(len(of_name) + 1)
     if person is None:
         raise rules.wrong_password(len(of_name) + 1)
+    return person
 
 
 _decoys: list[str] = []

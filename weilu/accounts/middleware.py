@@ -10,10 +10,8 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from weilu.accounts.roles import RIGHTS
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN
-from weilu.ui.answers import answer
 from weilu.ui.answers import answer
 
 STATIC_VIEWS = ("django.views.static", "django.views.i18n")

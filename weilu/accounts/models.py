@@ -50,9 +50,12 @@ class People(BaseUserManager["Person"]):
     def holding(self, role: str, owner: Organisation, at: datetime | None = None) -> models.QuerySet[Person]:
         """Active people who hold `role` towards the customer `owner` at the instant `at`."""
         at = at or now()
-        return self.filter(is_active=True, holdings__role=role, holdings__owner=owner).filter(
-            Q(holdings__until=None) | Q(holdings__until__gt=at), holdings__since__lte=at
-        ).order_by("id").distinct()
+        return (
+            self.filter(is_active=True, holdings__role=role, holdings__owner=owner)
+            .filter(Q(holdings__until=None) | Q(holdings__until__gt=at), holdings__since__lte=at)
+            .order_by("id")
+            .distinct()
+        )
 
 
 class Person(AbstractBaseUser):

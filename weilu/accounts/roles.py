@@ -39,7 +39,15 @@ ROLES = {
         _role("technical_head", _("技术部门负责人"), "changes.request"),
         _role("leader", _("用户领导"), "evidence.export"),
         _role("security_office", _("信息安全领导办公室"), "evidence.export"),
-        _role("administrator", _("系统管理员"), "people.manage", "systems.manage", "flows.publish", "evidence.export", "sheets.cancel"),
+        _role(
+            "administrator",
+            _("系统管理员"),
+            "people.manage",
+            "systems.manage",
+            "flows.publish",
+            "evidence.export",
+            "sheets.cancel",
+        ),
         _role("engineer", _("维护工程师"), "evidence.export"),
         _role("development_head", _("软件开发负责人"), "evidence.export"),
     )

@@ -9,6 +9,7 @@ from ninja import Router, Schema
 
 from weilu.accounts import actions as accounts
 from weilu.accounts.models import Department, Organisation, Person
+from weilu.accounts.reader import reader
 from weilu.changes import actions as changes
 from weilu.changes.queries import change_of
 from weilu.execution import actions as execution
@@ -181,136 +182,136 @@ class UsersIn(Schema):
 
 @router.post("/process/sign_step", response=Done)
 def sign_step(request: HttpRequest, act: ItemAct) -> Done:
-    item = process.sign_step(_by(request), _item(request, act), turn=act.turn, subject=act.subject, words=act.words)
+    item = process.sign_step(reader(request), _item(request, act), turn=act.turn, subject=act.subject, words=act.words)
     return _done(item)
 
 
 @router.post("/process/refuse_step", response=Done)
 def refuse_step(request: HttpRequest, act: ItemAct) -> Done:
-    return _done(process.refuse_step(_by(request), _item(request, act), turn=act.turn, words=act.words))
+    return _done(process.refuse_step(reader(request), _item(request, act), turn=act.turn, words=act.words))
 
 
 @router.post("/process/return_item", response=Done)
 def return_item(request: HttpRequest, act: ReturnAct) -> Done:
-    return _done(process.return_item(_by(request), _item(request, act), turn=act.turn, to=act.to, words=act.words))
+    return _done(process.return_item(reader(request), _item(request, act), turn=act.turn, to=act.to, words=act.words))
 
 
 @router.post("/process/publish_flow", response=Done)
 def publish_flow(request: HttpRequest, act: FlowIn) -> Done:
-    version = process.publish_flow(_by(request), _owner(request, act.owner), act.source)
+    version = process.publish_flow(reader(request), _owner(request, act.owner), act.source)
     return Done(number=f"{version.key} v{version.number}")
 
 
 @router.post("/changes/request_change", response=Done)
 def request_change(request: HttpRequest, act: NewChange) -> Done:
-    installation = Installation.objects.select_related("system__owner").fetch(_by(request), act.installation)
-    made = changes.request_change(_by(request), installation, title=act.title, need=act.need)
+    installation = Installation.objects.select_related("system__owner").fetch(reader(request), act.installation)
+    made = changes.request_change(reader(request), installation, title=act.title, need=act.need)
     return _done(made.item)
 
 
 @router.post("/changes/submit_analysis", response=Done)
 def submit_analysis(request: HttpRequest, act: Analysis) -> Done:
-    change = change_of(_by(request), act.item)
+    change = change_of(reader(request), act.item)
     changes.submit_analysis(
-        _by(request), change, turn=act.turn, feasible=act.feasible, analysis=act.analysis, need=act.need
+        reader(request), change, turn=act.turn, feasible=act.feasible, analysis=act.analysis, need=act.need
     )
     return _done(change.item)
 
 
 @router.post("/changes/amend_need", response=Done)
 def amend_need(request: HttpRequest, act: Need) -> Done:
-    change = change_of(_by(request), act.item)
-    changes.amend_need(_by(request), change, turn=act.turn, need=act.need)
+    change = change_of(reader(request), act.item)
+    changes.amend_need(reader(request), change, turn=act.turn, need=act.need)
     return _done(change.item)
 
 
 @router.post("/changes/submit_plan", response=Done)
 def submit_plan(request: HttpRequest, act: PlanIn) -> Done:
-    change = change_of(_by(request), act.item)
+    change = change_of(reader(request), act.item)
     fields = act.dict(exclude={"item", "turn", "subject", "words"})
-    changes.submit_plan(_by(request), change, turn=act.turn, **fields)
+    changes.submit_plan(reader(request), change, turn=act.turn, **fields)
     return _done(change.item)
 
 
 @router.post("/changes/order_upgrade", response=Done)
 def order_upgrade(request: HttpRequest, act: ItemAct) -> Done:
-    return _done(changes.order_upgrade(_by(request), change_of(_by(request), act.item), turn=act.turn))
+    return _done(changes.order_upgrade(reader(request), change_of(reader(request), act.item), turn=act.turn))
 
 
 @router.post("/changes/give_feedback", response=Done)
 def give_feedback(request: HttpRequest, act: FeedbackIn) -> Done:
-    change = change_of(_by(request), act.item)
+    change = change_of(reader(request), act.item)
     changes.give_feedback(
-        _by(request), change, turn=act.turn, works=act.works, opinion=act.opinion, satisfaction=act.satisfaction
+        reader(request), change, turn=act.turn, works=act.works, opinion=act.opinion, satisfaction=act.satisfaction
     )
     return _done(change.item)
 
 
 @router.post("/execution/cancel_run", response=Done)
 def cancel_run(request: HttpRequest, act: RunAct) -> Done:
-    run = Run.objects.fetch(_by(request), act.run)
-    execution.cancel_run(_by(request), run)
+    run = Run.objects.fetch(reader(request), act.run)
+    execution.cancel_run(reader(request), run)
     return _done(run)
 
 
 @router.post("/records/sign_sheet", response=Done)
 def sign_sheet(request: HttpRequest, act: SheetSignature) -> Done:
-    sheet = RecordSheet.objects.fetch(_by(request), act.sheet)
+    sheet = RecordSheet.objects.fetch(reader(request), act.sheet)
     fields = act.dict(exclude={"sheet"})
-    records.sign_sheet(_by(request), sheet, address=_address(request), **fields)
+    records.sign_sheet(reader(request), sheet, address=_address(request), **fields)
     return _done(sheet)
 
 
 @router.post("/records/refuse_sheet", response=Done)
 def refuse_sheet(request: HttpRequest, act: SheetRefusal) -> Done:
-    sheet = RecordSheet.objects.fetch(_by(request), act.sheet)
+    sheet = RecordSheet.objects.fetch(reader(request), act.sheet)
     records.refuse_sheet(
-        _by(request), sheet, reason=act.reason, password=act.password, address=_address(request), digest=act.digest
+        reader(request), sheet, reason=act.reason, password=act.password, address=_address(request), digest=act.digest
     )
     return _done(sheet)
 
 
 @router.post("/records/cancel_number", response=Done)
 def cancel_number(request: HttpRequest, act: SheetCancel) -> Done:
-    sheet = RecordSheet.objects.fetch(_by(request), act.sheet)
-    return _done(records.cancel_number(_by(request), sheet, reason=act.reason))
+    sheet = RecordSheet.objects.fetch(reader(request), act.sheet)
+    return _done(records.cancel_number(reader(request), sheet, reason=act.reason))
 
 
 @router.post("/notify/mark_read", response=Done)
 def mark_read(request: HttpRequest, act: NoticeAct) -> Done:
-    notice = Notice.objects.filter(person=_by(request), uid=act.notice).first()
+    notice = Notice.objects.filter(person=reader(request), uid=act.notice).first()
     if notice is None:
         raise NotVisible(str(act.notice))
-    notify.mark_read(_by(request), notice)
+    notify.mark_read(reader(request), notice)
     return Done(uid=str(act.notice))
 
 
 @router.post("/notify/mark_all_read", response=Done)
 def mark_all_read(request: HttpRequest) -> Done:
-    notify.mark_all_read(_by(request))
+    notify.mark_all_read(reader(request))
     return Done()
 
 
 @router.post("/accounts/found_organisation", response=Done)
 def found_organisation(request: HttpRequest, act: OrganisationIn) -> Done:
-    return Done(uid=str(accounts.found_organisation(_by(request), **act.dict()).uid))
+    return Done(uid=str(accounts.found_organisation(reader(request), **act.dict()).uid))
 
 
 @router.post("/accounts/add_person", response=Done)
 def add_person(request: HttpRequest, act: PersonIn) -> Done:
     fields = act.dict(exclude={"organisation"})
-    return Done(uid=str(accounts.add_person(_by(request), _owner(request, act.organisation), **fields).uid))
+    return Done(uid=str(accounts.add_person(reader(request), _owner(request, act.organisation), **fields).uid))
 
 
 @router.post("/accounts/give_role", response=Done)
 def give_role(request: HttpRequest, act: RoleIn) -> Done:
-    accounts.give_role(_by(request), _somebody(request, act.person), _owner(request, act.owner), act.role)
+    accounts.give_role(reader(request), _somebody(request, act.person), _owner(request, act.owner), act.role)
     return Done()
 
 
 @router.post("/accounts/end_role", response=Done)
 def end_role(request: HttpRequest, act: RoleIn) -> Done:
-    accounts.end_role(_by(request), _somebody(request, act.person), _owner(request, act.owner), act.role)
+    accounts.end_role(reader(request), _somebody(request, act.person), _owner(request, act.owner), act.role)
     return Done()
 
 
@@ -320,42 +321,37 @@ def name_head(request: HttpRequest, act: HeadIn) -> Done:
     department = Department.objects.filter(organisation=owner, name=act.department).first()
     if department is None:
         raise NotVisible(act.department)
-    accounts.name_head(_by(request), department, _somebody(request, act.person))
+    accounts.name_head(reader(request), department, _somebody(request, act.person))
     return Done()
 
 
 @router.post("/systems/register_system", response=Done)
 def register_system(request: HttpRequest, act: SystemIn) -> Done:
     fields = act.dict(exclude={"owner"})
-    return Done(uid=str(systems.register_system(_by(request), _owner(request, act.owner), **fields).uid))
+    return Done(uid=str(systems.register_system(reader(request), _owner(request, act.owner), **fields).uid))
 
 
 @router.post("/systems/register_installation", response=Done)
 def register_installation(request: HttpRequest, act: InstallationIn) -> Done:
-    system = System.objects.select_related("owner").fetch(_by(request), act.system)
-    return Done(uid=str(systems.register_installation(_by(request), system, **act.dict(exclude={"system"})).uid))
+    system = System.objects.select_related("owner").fetch(reader(request), act.system)
+    return Done(uid=str(systems.register_installation(reader(request), system, **act.dict(exclude={"system"})).uid))
 
 
 @router.post("/systems/name_users", response=Done)
 def name_users(request: HttpRequest, act: UsersIn) -> Done:
-    system = System.objects.select_related("owner").fetch(_by(request), act.system)
-    systems.name_users(_by(request), system, [_somebody(request, username) for username in act.people])
+    system = System.objects.select_related("owner").fetch(reader(request), act.system)
+    systems.name_users(reader(request), system, [_somebody(request, username) for username in act.people])
     return Done(uid=str(system.uid))
 
 
-def _by(request: HttpRequest) -> Person:
-    assert isinstance(request.user, Person)
-    return request.user
-
-
 def _item(request: HttpRequest, act: ItemAct) -> WorkItem:
-    found: WorkItem = WorkItem.objects.fetch(_by(request), act.item)
+    found: WorkItem = WorkItem.objects.fetch(reader(request), act.item)
     return found
 
 
 def _owner(request: HttpRequest, code: str) -> Organisation:
     """A customer that the caller may see, by its code; raises NotVisible."""
-    found = Organisation.objects.filter(id__in=_by(request).owner_ids, code=code).first()
+    found = Organisation.objects.filter(id__in=reader(request).owner_ids, code=code).first()
     if found is None:
         raise NotVisible(code)
     return found
@@ -363,7 +359,7 @@ def _owner(request: HttpRequest, code: str) -> Organisation:
 
 def _somebody(request: HttpRequest, username: str) -> Person:
     """Somebody who sees a customer that the caller sees too, by username; raises NotVisible."""
-    near = Person.objects.filter(grants__organisation_id__in=_by(request).owner_ids, username=username)
+    near = Person.objects.filter(grants__organisation_id__in=reader(request).owner_ids, username=username)
     found = near.select_related("organisation").first()
     if found is None:
         raise NotVisible(username)

@@ -1,12 +1,13 @@
 """What the API tells: the same querysets as the pages, in cursor pages."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router
 
-from weilu.accounts.models import Person
+from weilu.accounts.reader import reader
 from weilu.changes.queries import change_view
 from weilu.kernel.times import iso
 from weilu.process import queries
@@ -14,13 +15,18 @@ from weilu.process.queries import Row
 from weilu.systems.models import Installation, System
 
 router = Router()
-LISTS = {"todo": queries.todo, "done": queries.done, "mine": queries.mine, "all": queries.all_items}
+LISTS: dict[str, Callable[..., list[Row]]] = {
+    "todo": queries.todo,
+    "done": queries.done,
+    "mine": queries.mine,
+    "all": queries.all_items,
+}
 
 
 @router.get("/items", summary="Work items: todo, done, mine or all")
 def items(request: HttpRequest, list: str = "todo", after: str = "") -> dict[str, Any]:
     """One page of items and the cursor of the next; `next` is empty on the last page."""
-    rows = LISTS.get(list, queries.todo)(_person(request), after=after)
+    rows = LISTS.get(list, queries.todo)(reader(request), after=after)
     following = rows[-1].cursor if len(rows) == queries.PAGE else ""
     return {"items": [_row(row) for row in rows], "next": following}
 
@@ -28,7 +34,7 @@ def items(request: HttpRequest, list: str = "todo", after: str = "") -> dict[str
 @router.get("/changes/{uid}", summary="One change: step, need, plan, gates, runs")
 def change(request: HttpRequest, uid: UUID) -> dict[str, Any]:
     """What its page shows, as data."""
-    found = change_view(_person(request), uid)
+    found = change_view(reader(request), uid)
     item, view = found.change.item, found.view
     return {
         "uid": str(item.uid),
@@ -51,7 +57,7 @@ def change(request: HttpRequest, uid: UUID) -> dict[str, Any]:
 @router.get("/systems", summary="Systems and their installations")
 def systems(request: HttpRequest) -> list[dict[str, Any]]:
     """Every system the caller may see."""
-    person = _person(request)
+    person = reader(request)
     installed: dict[int, list[dict[str, str]]] = {}
     for one in Installation.objects.visible_to(person).order_by("id"):
         data = {"uid": str(one.uid), "name": one.name, "host": one.host, "version": one.version}
@@ -76,8 +82,3 @@ def _row(row: Row) -> dict[str, Any]:
         "due_at": iso(row.due_at) if row.due_at else None,
         "waiting_for": [person.name for person in row.waiting],
     }
-
-
-def _person(request: HttpRequest) -> Person:
-    assert isinstance(request.user, Person)
-    return request.user

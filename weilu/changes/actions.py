@@ -143,7 +143,9 @@ def order_upgrade(by: Person, change: Change, *, turn: int) -> Run:
     plan = latest_plan(change)
     check_item_approved(item, plan.digest)
     content = plan.content
-    orders = {key: content[key] for key in ("version", "wheel", "sha256", "window_from", "window_to", "criteria", "way_back")}
+    orders = {
+        key: content[key] for key in ("version", "wheel", "sha256", "window_from", "window_to", "criteria", "way_back")
+    }
     run = order_run(by, item, change.installation, orders, plan.digest)
     note(item, "run", _("开始执行 %(number)s") % {"number": run.number}, actor=by, link=f"/runs/{run.uid}/")
     return run
@@ -172,10 +174,12 @@ def latest_plan(change: Change) -> PlanVersion:
 
 
 def check_item_approved(item: WorkItem, subject: str) -> None:
-    """What the worker asks again before it starts (execution.checks): raises Refused unless `subject` stands approved."""
+    """Raises Refused unless `subject` stands approved; the worker asks again before it acts (execution.checks)."""
     plan = latest_plan(item.change)
     approvals = {}
-    for visit in item.visits.filter(step__in=("plan_check", "confirm", "security")).order_by("id").prefetch_related("opinions"):
+    for visit in (
+        item.visits.filter(step__in=("plan_check", "confirm", "security")).order_by("id").prefetch_related("opinions")
+    ):
         subjects = frozenset(opinion.subject for opinion in visit.opinions.all())
         approvals[visit.step] = rules.Approval(visit.outcome, subjects)
     rules.check_approved(subject, digest(plan.content), item.subject, item.step, item.system.running, approvals)
@@ -183,7 +187,11 @@ def check_item_approved(item: WorkItem, subject: str) -> None:
 
 def _hold(change: Change) -> WorkItem:
     """The change's item as it stands now, locked till the action ends: versions are numbered one after the other."""
-    change.item = WorkItem.objects.select_for_update(of=("self",)).select_related("owner", "flow", "system").get(id=change.item_id)
+    change.item = (
+        WorkItem.objects.select_for_update(of=("self",))
+        .select_related("owner", "flow", "system")
+        .get(id=change.item_id)
+    )
     return change.item
 
 
@@ -237,5 +245,11 @@ def _keep_plan(by: Person, change: Change, plan: Plan) -> PlanVersion:
     )
     note(item, "file", _("方案第 %(number)d 版") % {"number": number}, actor=by, link="#plan", evidence=ref)
     return PlanVersion.objects.create(
-        change=change, number=number, content=content, digest=sha, sm3=sm3_hex(canonical(content)), author=by, evidence=ref
+        change=change,
+        number=number,
+        content=content,
+        digest=sha,
+        sm3=sm3_hex(canonical(content)),
+        author=by,
+        evidence=ref,
     )

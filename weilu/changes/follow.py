@@ -40,7 +40,9 @@ def on_step_entered(item: WorkItem, step: Step) -> None:
     elif step.form == "sheet":
         change = Change.objects.select_related("installation", "feedback").get(item=item)
         engineer = released_by(item)
-        freeze_sheet(engineer, item, sheet_content(change, engineer), customer_signers=[item.requester], engineer=engineer)
+        freeze_sheet(
+            engineer, item, sheet_content(change, engineer), customer_signers=[item.requester], engineer=engineer
+        )
 
 
 def released_by(item: WorkItem) -> Person:
@@ -59,7 +61,10 @@ def _notify_users(item: WorkItem) -> None:
         title = _("%(system)s已升级到 %(version)s") % {"system": item.system.name, "version": plan["version"]}
         body = plan["upgrade_notes"]
     else:
-        title = _("%(system)s升级未成功，仍是 %(version)s") % {"system": item.system.name, "version": plan["version_from"]}
+        title = _("%(system)s升级未成功，仍是 %(version)s") % {
+            "system": item.system.name,
+            "version": plan["version_from"],
+        }
         body = _("升级没有通过验收，程序和数据已恢复到升级之前。您照常使用，不必做什么。")
     told = tell(users, title, body, f"/changes/{item.uid}/", item.owner, str(item.uid))
     rules.check_everybody_told(len(users), told)
@@ -76,7 +81,7 @@ def on_run_finished(run: Run) -> None:
     verdict = {
         Run.State.SUCCEEDED: _("验收全部通过"),
         Run.State.WENT_BACK: _("验收未通过，已回退到 %(version)s") % {"version": plan["version_from"]},
-    }.get(run.state, _("执行没有完成"))
+    }.get(Run.State(run.state), _("执行没有完成"))
     ref = stage(
         "changes.acceptance_filed",
         {"number": item.number, "run": run.number, "criteria": results, "verdict": verdict, "subject": run.subject},

@@ -42,10 +42,12 @@ def lines(plan: dict[str, Any]) -> list[str]:
     start, end = (datetime.fromisoformat(plan[key]).astimezone(SHANGHAI) for key in ("window_from", "window_to"))
     found = [
         _("依据需求第 %(number)d 版") % {"number": plan["need_number"]},
-        _("主机 %(host)s：%(old)s 升级到 %(new)s") % {"host": plan["host"], "old": plan["version_from"], "new": plan["version"]},
+        _("主机 %(host)s：%(old)s 升级到 %(new)s")
+        % {"host": plan["host"], "old": plan["version_from"], "new": plan["version"]},
         _("升级包 %(wheel)s") % {"wheel": plan["wheel"]},
         f"SHA-256 {plan['sha256']}",
-        _("窗口 %(start)s 至 %(end)s") % {"start": start.strftime("%Y-%m-%d %H:%M"), "end": end.strftime("%Y-%m-%d %H:%M")},
+        _("窗口 %(start)s 至 %(end)s")
+        % {"start": start.strftime("%Y-%m-%d %H:%M"), "end": end.strftime("%Y-%m-%d %H:%M")},
     ]
     for label, key in ((_("影响"), "impact"), (_("风险"), "risk"), (_("回退"), "way_back")):
         found += [f"{label}：{line}" for line in plan[key].splitlines() if line.strip()]

@@ -26,7 +26,9 @@ class ChangeView:
 
 def change_of(person: Person, uid: UUID | str) -> Change:
     """The change whose item has this uid; raises NotVisible whether it is hidden or does not exist."""
-    item: WorkItem = WorkItem.objects.select_related("system", "flow", "owner", "requester__organisation").fetch(person, uid)
+    item: WorkItem = WorkItem.objects.select_related("system", "flow", "owner", "requester__organisation").fetch(
+        person, uid
+    )
     found = Change.objects.filter(item=item).select_related("installation").first()
     if found is None:
         raise NotVisible(str(uid))
@@ -55,4 +57,6 @@ def titled(person: Person, title: str) -> Change | None:
 def installations_of(person: Person) -> list[Installation]:
     """The installations for which `person` may ask for a change."""
     owners = [owner for owner in person.owner_ids if person.may("changes.request", owner)]
-    return list(Installation.objects.filter(owner_id__in=owners).select_related("system").order_by("system__name", "id"))
+    return list(
+        Installation.objects.filter(owner_id__in=owners).select_related("system").order_by("system__name", "id")
+    )

@@ -42,7 +42,9 @@ def sheet_content(change: Change, engineer: Person) -> SheetContent:
 
 
 def _contract(engineer: Person, owner_id: int) -> str:
-    source = engineer.grants.filter(organisation_id=owner_id).order_by("-id").values_list("source", flat=True).first() or ""
+    source = (
+        engineer.grants.filter(organisation_id=owner_id).order_by("-id").values_list("source", flat=True).first() or ""
+    )
     return source.removeprefix("合同 ") if source.startswith("合同 ") else ""
 
 

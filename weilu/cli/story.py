@@ -129,7 +129,12 @@ class Story:
 
     def _at_analysis(self, upgrade: Upgrade, change: Any, item: Any) -> None:
         actions.submit_analysis(
-            self.person("chenhang"), change, turn=item.turn, feasible=True, analysis=upgrade.analysis, need=upgrade.analysed
+            self.person("chenhang"),
+            change,
+            turn=item.turn,
+            feasible=True,
+            analysis=upgrade.analysis,
+            need=upgrade.analysed,
         )
         self.line("陈航 可行性分析：可行")
 
@@ -193,7 +198,7 @@ class Story:
             sheet = sheet_of(person, item)
             if sheet.signatures.filter(side=side).exists():
                 continue
-            said = {"opinion": upgrade.feedback, "satisfaction": "satisfied", "acceptance": "accepted"}
+            said: dict[str, Any] = {"opinion": upgrade.feedback, "satisfaction": "satisfied", "acceptance": "accepted"}
             sign_sheet(
                 person, sheet, side=side, password=self.password, address=HERE, digest=sheet.digest,
                 strokes=drawn(person.name), **(said if side == "customer" else {}),

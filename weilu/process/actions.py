@@ -58,7 +58,7 @@ def publish_flow(by: Person | None, owner: Organisation, source: str) -> FlowVer
 def open_item(
     by: Person, *, system: System, kind: str, series: str, title: str, flow: str, facets: dict[str, Any], words: str
 ) -> WorkItem:
-    """A new item at the first step of the newest version of `flow`, signed by its requester; part of an action above."""
+    """A new item of the newest version of `flow`, its first step signed by its requester; part of an action above."""
     version = FlowVersion.objects.filter(owner=system.owner, key=flow).order_by("-number").first()
     if version is None:
         raise Refused(_("「%(flow)s」还没有发布流程") % {"flow": flow}, help=_("系统管理员可以发布"))
@@ -189,7 +189,12 @@ def record_fact(
 
 
 def note(
-    item: WorkItem, kind: str, words: str, actor: Person | None = None, link: str = "", evidence: uuid.UUID | None = None
+    item: WorkItem,
+    kind: str,
+    words: str,
+    actor: Person | None = None,
+    link: str = "",
+    evidence: uuid.UUID | None = None,
 ) -> None:
     """A line of the item's timeline; kinds: flow, file, run, notice."""
     Event.objects.create(item=item, kind=kind, words=words[:400], actor=actor, link=link, evidence=evidence)
@@ -216,7 +221,9 @@ def _seated(by: Person, item: WorkItem, flow: Flow, step: Step) -> tuple[StepVis
     waiting = "、".join(seat.person.name for seat in seats if seat.open)
     if mine is None:
         raise Refused(
-            _("「%(step)s」不由您办") % {"step": step.title}, rules.NO_STEP_SKIPPED, help=_("在等 %(names)s") % {"names": waiting}
+            _("「%(step)s」不由您办") % {"step": step.title},
+            rules.NO_STEP_SKIPPED,
+            help=_("在等 %(names)s") % {"names": waiting},
         )
     if not mine.open:
         raise Refused(_("您已签过这一步"), rules.NO_STEP_SKIPPED, help=_("在等 %(names)s") % {"names": waiting})

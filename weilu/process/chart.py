@@ -67,7 +67,8 @@ def _arcs(view: ItemView) -> list[str]:
         parts.append(
             f'<path class="flow-return" d="M{a} {LINE - 13} C{a - 8} {top} {b + 8} {top} {b} {LINE - 13}" '
             f'marker-end="url(#flow-arrow)"/>'
-            f'<text class="flow-return-label" x="{(a + b) // 2}" y="{top - 2}" text-anchor="middle">{escape(label)}</text>'
+            f'<text class="flow-return-label" x="{(a + b) // 2}" y="{top - 2}" text-anchor="middle">'
+            f"{escape(label)}</text>"
         )
     return parts
 
@@ -85,7 +86,9 @@ def _node(view: StepView, place: int) -> str:
     elif view.state == "not-required":
         sign = f'<path class="flow-dash" d="M{x - 4} {LINE} h8"/>'
     else:
-        sign = f'<text class="flow-number" x="{x}" y="{LINE + 4}" text-anchor="middle">{step.mark or view.number}</text>'
+        sign = (
+            f'<text class="flow-number" x="{x}" y="{LINE + 4}" text-anchor="middle">{step.mark or view.number}</text>'
+        )
     visits = [visit for visit in view.visits if visit.outcome != "not-required"]
     pill = ""
     if len(visits) > 1:
@@ -101,7 +104,8 @@ def _node(view: StepView, place: int) -> str:
         if words
     )
     link = f'<a href="#visits-{step.key}">' if view.visits else "<a>"
-    return f'<g class="flow-step {view.state}">{link}<title>{escape(_(step.title))}</title>{halo}{shape}{sign}{pill}{texts}</a></g>'
+    drawn = f"{link}<title>{escape(_(step.title))}</title>{halo}{shape}{sign}{pill}{texts}</a>"
+    return f'<g class="flow-step {view.state}">{drawn}</g>'
 
 
 def _who(view: StepView) -> str:

@@ -1,4 +1,4 @@
-"""Conditions of a flow: `field == constant`, `field in [a, b]`, joined by and, or, not; parsed, never evaluated as code."""
+"""Conditions of a flow: `field == constant`, `field in [a, b]`, joined by and, or, not; never evaluated as code."""
 
 import re
 from collections.abc import Callable, Mapping

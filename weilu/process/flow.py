@@ -11,10 +11,13 @@ from django.utils.translation import gettext as _
 from weilu.kernel.refused import Refused
 from weilu.process.conditions import Condition, WrongCondition, parse_condition
 
-WHO = re.compile(r"^(requester|system_owner|contract_engineer|dept_head\(requester\)|(role|actor|person)\(([a-z0-9_.-]+)\))$")
+WHO = re.compile(
+    r"^(requester|system_owner|contract_engineer|dept_head\(requester\)|(role|actor|person)\(([a-z0-9_.-]+)\))$"
+)
 KEY = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
 STEP_WORDS = {
-    "key", "title", "who", "sign", "veto", "gates", "back", "resume", "not_also", "when", "auto", "form", "hours", "clause", "mark", "then", "act",
+    "key", "title", "who", "sign", "veto", "gates", "back", "resume", "not_also", "when", "auto", "form", "hours",
+    "clause", "mark", "then", "act",
 }  # fmt: skip
 END = "end"
 

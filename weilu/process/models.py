@@ -160,5 +160,3 @@ class Event(models.Model):
     words = models.CharField(max_length=400)
     link = models.CharField(max_length=200, default="")
     evidence = models.UUIDField(null=True)
-
-

@@ -110,7 +110,9 @@ def _rows(found: list[tuple[WorkItem, datetime | None, datetime, str]]) -> list[
         flow = parse_flow(item.flow.source)
         step = flow.step(item.step) if item.step else None
         numbered = [one.key for one in flow.steps if not one.mark]
-        place = sum(1 for one in flow.steps[: flow.place(item.step) + 1] if not one.mark) if item.step else len(numbered)
+        place = (
+            sum(1 for one in flow.steps[: flow.place(item.step) + 1] if not one.mark) if item.step else len(numbered)
+        )
         rows.append(Row(item, step, place, len(numbered), waiting.get(item.id, []), due, since, cursor))
     return rows
 

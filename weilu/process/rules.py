@@ -31,8 +31,7 @@ def outcome(step: Step, asked: Collection[int], agreed: Collection[int], refused
     """
     if refused and step.veto:
         return "returned"
-    needed = {"all": len(asked), "any": 1}.get(str(step.sign), step.sign)
-    assert isinstance(needed, int)
+    needed = step.sign if isinstance(step.sign, int) else len(asked) if step.sign == "all" else 1
     if len(agreed) >= max(needed, 1):
         return "done"
     if len(asked) - len(refused) < needed:
@@ -83,7 +82,10 @@ def check_gates(gates: Collection[Gate]) -> None:
     """Every gate of the step is open for the digest that is being signed."""
     closed = [gate for gate in gates if not gate.open]
     if closed:
-        raise Refused(_("还差 %(count)d 项关口：%(words)s") % {"count": len(closed), "words": "；".join(g.words for g in closed)}, NO_STEP_SKIPPED)
+        raise Refused(
+            _("还差 %(count)d 项关口：%(words)s") % {"count": len(closed), "words": "；".join(g.words for g in closed)},
+            NO_STEP_SKIPPED,
+        )
 
 
 def check_return(flow: Flow, step: Step, to: str, visited: Collection[str]) -> None:
