@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -57,7 +58,7 @@ def start(folder: Path, host: str, url: str, verb: str, step: str, order: dict[s
     bin_folder = Path(sys.executable).parent
     env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": str(folder / "home"), "LANG": "C.UTF-8"}
     with (folder / "runner.log").open("wb") as log:
-        _children[folder] = subprocess.Popen(  # noqa: S603
+        _children[folder] = subprocess.Popen(
             [sys.executable, "-I", "-S", launch.__file__, str(folder), str(bin_folder / "ansible-runner")],
             env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
@@ -141,8 +142,27 @@ def _trouble(found: Seen) -> str:
 def stop(folder: Path) -> None:
     """End an attempt that takes too long, with everything it started."""
     launched = json.loads((folder / "launched.json").read_text())
-    if launch.start_time(int(launched["pid"])) == launched["since"]:
-        os.killpg(int(launched["pid"]), signal.SIGKILL)
+    pid = int(launched.get("pid", 0))
+    if pid and launch.start_time(pid) == launched["since"]:
+        for each in (*_descendants(pid), pid):
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Every process below `pid`: the runner gives Ansible a session of its own, so a group would not hold them."""
+    parents: dict[int, list[int]] = {}
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            with suppress(OSError):
+                parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+                parents.setdefault(parent, []).append(int(place.name))
+    found, wanted = [], [pid]
+    while wanted:
+        below = parents.get(wanted.pop(), [])
+        found += below
+        wanted += below
+    return found
 
 
 def scrub(folder: Path) -> None:
