@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polib
+import yaml
 from django.conf import settings
 from django.utils.translation.template import templatize
 
@@ -19,6 +20,8 @@ PO = ROOT / "weilu" / "locale" / "en" / "LC_MESSAGES" / "django.po"
 CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy", "_lazy"}
 IN_TEMPLATE = re.compile(r"""\b(p?n?gettext|_)\(((?:\s*u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|count)\s*,?)+)\)""")
 LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 Key = tuple[str | None, str, str | None]  # context, sentence, plural
 
@@ -41,6 +44,8 @@ def collect() -> dict[Key, list[str]]:
             keys = in_python(path.read_text("utf-8"))
         elif path.suffix in {".html", ".txt", ".svg"} and "templates" in path.parts:
             keys = in_template(path.read_text("utf-8"))
+        elif path.suffix == ".yaml" and "flows" in path.parts:
+            keys = in_flow(path.read_text("utf-8"))
         else:
             continue
         for key in keys:
@@ -52,12 +57,41 @@ def collect() -> dict[Key, list[str]]:
 
 
 def in_python(source: str) -> Iterator[Key]:
-    for node in ast.walk(ast.parse(source)):
+    module = ast.parse(source)
+    yield from in_tables(module)
+    for node in ast.walk(module):
         if isinstance(node, ast.Call):
             called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             if called in CALLS and texts:
                 yield key_of(called, texts)
+
+
+def in_tables(module: ast.Module) -> Iterator[Key]:
+    """Words that pages translate when they show them: choices of models, and tables of words in capitals."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.ClassDef) and any(getattr(base, "attr", "") == "TextChoices" for base in node.bases):
+            values = [part for line in node.body if isinstance(line, ast.Assign) for part in ast.walk(line.value)]
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and is_table(node):
+            values = list(node.value.values)
+        else:
+            continue
+        for value in values:
+            if isinstance(value, ast.Constant) and isinstance(value.value, str) and CHINESE.search(value.value):
+                yield None, value.value, None
+
+
+def is_table(node: ast.Assign) -> bool:
+    return isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper()
+
+
+def in_flow(source: str) -> Iterator[Key]:
+    """Titles and buttons of a flow that ships with the product."""
+    flow = yaml.safe_load(source)
+    for row in (flow, *flow["steps"]):
+        for word in ("title", "act"):
+            if word in row:
+                yield None, row[word], None
 
 
 def in_template(source: str) -> Iterator[Key]:
