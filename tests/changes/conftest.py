@@ -1,0 +1,33 @@
+"""A signed channel, built once; each test has a copy of its own that it may spoil."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from demo.channel import Channel, build_channel
+from tests.cast import Cast, make_change, make_installation
+from weilu.changes.models import Change
+from weilu.systems.models import Installation
+
+
+@pytest.fixture(scope="session")
+def channel_source(tmp_path_factory: pytest.TempPathFactory) -> Channel:
+    return build_channel(tmp_path_factory.mktemp("channel"))
+
+
+@pytest.fixture
+def channel(channel_source: Channel, tmp_path: Path) -> Channel:
+    shutil.copytree(channel_source.folder, tmp_path / "channel")
+    shutil.copyfile(channel_source.keyring, tmp_path / "keyring.gpg")
+    return Channel(tmp_path / "channel", tmp_path / "keyring.gpg")
+
+
+@pytest.fixture
+def installation(cast: Cast, channel: Channel) -> Installation:
+    return make_installation(cast, channel.folder, channel.keyring)
+
+
+@pytest.fixture
+def change(cast: Cast, installation: Installation) -> Change:
+    return make_change(cast, installation)
