@@ -21,7 +21,7 @@ def _patterns() -> list[URLPattern]:
     """
     found = []
     for pattern in api.urls[0]:
-        if not isinstance(pattern, URLPattern) or pattern.callback is None or pattern.name == "api-root":
+        if not isinstance(pattern, URLPattern) or pattern.callback is None:
             continue
         open_to = ANYONE if pattern.name == "openapi-json" else SIGNED_IN
         callback = right(open_to)(pattern.callback)

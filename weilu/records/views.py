@@ -33,7 +33,7 @@ def sheets(request: HttpRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     start = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
     waiting = request.GET.get("waiting") == "1"
-    rows = list(sheets_of(_me(request), waiting=waiting, before=start)[: PAGE + 1])
+    rows = list(sheets_of(reader(request), waiting=waiting, before=start)[: PAGE + 1])
     more = rows[PAGE - 1].id if len(rows) > PAGE else None
     return render(request, "records/sheets.html", {"rows": rows[:PAGE], "more": more, "waiting": waiting})
 
@@ -43,7 +43,7 @@ def sheets(request: HttpRequest) -> HttpResponse:
 @require_GET
 def sheet(request: HttpRequest, uid: str) -> HttpResponse:
     """One sheet as it stands on paper, with what was signed and the place to sign."""
-    return _page(request, RecordSheet.objects.fetch(_me(request), uid))
+    return _page(request, RecordSheet.objects.fetch(reader(request), uid))
 
 
 @right(SIGNED_IN)
@@ -51,7 +51,7 @@ def sheet(request: HttpRequest, uid: str) -> HttpResponse:
 @require_GET
 def printed(request: HttpRequest, uid: str) -> HttpResponse:
     """The sheet as PDF, printed now: it names the evidence entry as soon as there is one."""
-    found = RecordSheet.objects.fetch(_me(request), uid)
+    found = RecordSheet.objects.fetch(reader(request), uid)
     return _pdf(print_form("record-sheet", sheet_form(found)), found.number or "draft")
 
 
@@ -60,7 +60,7 @@ def printed(request: HttpRequest, uid: str) -> HttpResponse:
 @require_GET
 def filed(request: HttpRequest, uid: str) -> HttpResponse:
     """The signed sheet as it was filed, byte for byte: evidence holds its digest."""
-    found = RecordSheet.objects.fetch(_me(request), uid)
+    found = RecordSheet.objects.fetch(reader(request), uid)
     if not found.filed:
         raise Http404
     return _pdf(path_of(found.filed).read_bytes(), f"{found.number}-filed")
@@ -70,11 +70,11 @@ def filed(request: HttpRequest, uid: str) -> HttpResponse:
 @require_POST
 def sign(request: HttpRequest, uid: str) -> HttpResponse:
     """Sign for one side; what was typed stays when it is refused, the password apart."""
-    found = RecordSheet.objects.fetch(_me(request), uid)
+    found = RecordSheet.objects.fetch(reader(request), uid)
     post = request.POST
     try:
         sign_sheet(
-            _me(request),
+            reader(request),
             found,
             side=post.get("side", ""),
             password=post.get("password", ""),
@@ -95,11 +95,11 @@ def sign(request: HttpRequest, uid: str) -> HttpResponse:
 @require_POST
 def refuse(request: HttpRequest, uid: str) -> HttpResponse:
     """Refuse to sign, for the customer, with the reason."""
-    found = RecordSheet.objects.fetch(_me(request), uid)
+    found = RecordSheet.objects.fetch(reader(request), uid)
     post = request.POST
     try:
         refuse_sheet(
-            _me(request), found, reason=post.get("reason", ""), password=post.get("password", ""),
+            reader(request), found, reason=post.get("reason", ""), password=post.get("password", ""),
             address=_address(request), digest=post.get("digest", ""),
         )  # fmt: skip
     except Refused as refused:
@@ -111,9 +111,9 @@ def refuse(request: HttpRequest, uid: str) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, uid: str) -> HttpResponse:
     """Cancel the number, with the reason."""
-    found = RecordSheet.objects.fetch(_me(request), uid)
+    found = RecordSheet.objects.fetch(reader(request), uid)
     try:
-        cancel_number(_me(request), found, reason=request.POST.get("reason", ""))
+        cancel_number(reader(request), found, reason=request.POST.get("reason", ""))
     except Refused as refused:
         return _refused_here(request, found, refused, "cancel")
     return redirect("records:sheet", uid=uid)
@@ -134,7 +134,7 @@ def public(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, found: RecordSheet, status: int = 200, **more: Any) -> HttpResponse:
-    side = side_of(_me(request), found)
+    side = side_of(reader(request), found)
     drawings = {
         one.side: (view_box(one.strokes), drawn_path(one.strokes)) for one in found.signatures.all() if one.strokes
     }
@@ -145,7 +145,7 @@ def _page(request: HttpRequest, found: RecordSheet, status: int = 200, **more: A
         "satisfaction": SATISFACTION, "acceptance": ACCEPTANCE,
         "may_cancel": found.state == RecordSheet.State.FROZEN
         and not found.signatures.exists()
-        and _me(request).may("sheets.cancel", found.owner_id),
+        and reader(request).may("sheets.cancel", found.owner_id),
     }  # fmt: skip
     return render(request, "records/sheet.html", shown | more, status=status)
 
