@@ -50,7 +50,7 @@ def test_a_full_disk_leaves_nothing(tmp_path):
 def test_a_full_disk_is_said_in_words():
     from weilu.evidence.files import full_disk_refused
 
-    with pytest.raises(Refused, match="磁盘已满，「备份」没有保存"), full_disk_refused("备份"):
+    with pytest.raises(Refused, match="磁盘已满，「备份」没有保存"), full_disk_refused("备份"):  # noqa: PT012
         handle = os.open("/dev/full", os.O_WRONLY)
         try:
             os.write(handle, b"x")

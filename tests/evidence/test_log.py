@@ -64,7 +64,7 @@ def test_staging_outside_an_action_is_a_mistake():
 
 @pytest.mark.django_db(transaction=True)
 def test_an_action_rolled_back_leaves_no_evidence():
-    with pytest.raises(KeyError), transaction.atomic():
+    with pytest.raises(KeyError), transaction.atomic():  # noqa: PT012  (staged first, then failed)
         stage("test.done", {}, actor="王敏", org="JZ", urgent=True)
         raise KeyError("the action failed")
     assert (tick(), Staged.objects.count(), Entry.objects.count()) == (0, 0, 0)

@@ -7,8 +7,10 @@ import zipfile
 import pytest
 
 from tests.evidence.helpers import ITEM, stage_some
+from weilu.accounts.actions import give_role
 from weilu.evidence.actions import tick
 from weilu.evidence.models import Entry
+from weilu.evidence.views import VERIFIER
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +73,6 @@ def test_an_export_needs_its_right_and_goes_on_record(client, cast, log):
     assert log.count() == 2
     answer = client.post(f"/evidence/item/{ITEM}.zip")
     names = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))).namelist()
-    answer.close()
     assert sum("/records/" in name for name in names) == 3
     assert Entry.objects.get(kind="evidence.exported").actor == cast.wu.actor
 
@@ -80,3 +81,18 @@ def test_pages_ask_the_database_a_fixed_number_of_times(client, cast, log, djang
     client.force_login(cast.wu)
     with django_assert_max_num_queries(25):
         client.get("/evidence/")
+
+
+def test_a_right_held_towards_another_customer_does_not_export(client, cast, log):
+    give_role(None, cast.wang, cast.hn, "leader", source="借调")
+    client.force_login(cast.wang)
+    before = Entry.objects.count()
+    refused = client.post(f"/evidence/item/{ITEM}.zip")
+    assert (refused.status_code, "您在这个单位没有" in refused.content.decode()) == (409, True)
+    assert "导出这件工单的存证包" not in client.get(f"/evidence/{log[0].index}/").content.decode()
+    assert Entry.objects.count() == before
+
+
+def test_the_verifier_is_handed_out_as_it_is(client, cast, log):
+    client.force_login(cast.wang)
+    assert client.get("/evidence/verifier.py").content == VERIFIER.read_bytes()

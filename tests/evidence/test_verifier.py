@@ -67,7 +67,7 @@ def test_every_single_byte_matters(export, trust, capsys):
         whole = place.read_bytes()
         for at in range(len(whole)):
             place.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-            good, wrong = verifier.verify(str(export))
+            _good, wrong = verifier.verify(str(export))
             assert wrong, (place, at)
         place.write_bytes(whole + b"\n")
         assert verifier.verify(str(export))[1], place

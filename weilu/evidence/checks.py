@@ -59,7 +59,8 @@ def verify_entry(entry: Entry) -> Verified:
         found = tree.root_from_inclusion(entry.leaf_hash, entry.index, checkpoint.size, proof.path)
     except ValueError:
         proof, found = None, b""
-    return Verified(entry, checkpoint, proof, [content, _path(proof, found, checkpoint), _signature(checkpoint), _witness()])
+    lines = [content, _path(proof, found, checkpoint), _signature(checkpoint), _witness()]
+    return Verified(entry, checkpoint, proof, lines)
 
 
 def _content(entry: Entry) -> Line:

@@ -1,4 +1,4 @@
-"""An item's evidence as a folder that anybody can verify without Weilu (see `verifier.py`).
+"""Evidence of an item, or of an organisation, as a folder that anybody can verify without Weilu (see `verifier.py`).
 
 The export lists its own records and files in an entry of the log, `evidence.exported`, and carries
 that entry: a record or file taken out of the folder, or put into it, no longer agrees with the list.
@@ -17,11 +17,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from weilu.evidence.actions import sequence, sign_checkpoint, stage
+from weilu.evidence.actions import seal, sequence, stage
 from weilu.evidence.files import copy_checked, full_disk_refused, sync_folder, write_synced
 from weilu.evidence.keys import public_vkey
 from weilu.evidence.models import Checkpoint, Entry
-from weilu.evidence.queries import indexes, prove, tree_size
+from weilu.evidence.queries import prove, tree_size
 from weilu.kernel.refused import Refused
 
 KIND = "evidence.exported"
@@ -33,6 +33,17 @@ def export_item(item: str, org: str, out: Path, actor: str) -> Path:
 
     Raises Refused when there is nothing to export, `out` is taken, or it cannot be written whole.
     """
+    if not item:
+        raise ValueError("an item's export needs an item")
+    return _export(item, org, out, actor)
+
+
+def export_org(org: str, out: Path, actor: str) -> Path:
+    """Write everything the customer organisation `org` owns in the log; otherwise as `export_item`."""
+    return _export("", org, out, actor)
+
+
+def _export(item: str, org: str, out: Path, actor: str) -> Path:
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Refused(_("「%(name)s」已经存在且不是空目录。换一个目录再导出") % {"name": out.name})
@@ -56,9 +67,10 @@ def export_item(item: str, org: str, out: Path, actor: str) -> Path:
 def _fill(part: Path, item: str, org: str, actor: str) -> None:
     """Records and files first, for they need the room; what is signed over them comes last."""
     size = tree_size()
-    entries = list(Entry.objects.filter(item=item, org=org, index__lt=size).order_by("index"))
-    if not entries:
-        raise Refused(_("这件工单还没有存证记录，没有可以导出的内容"))
+    wanted = Entry.objects.filter(org=org, index__lt=size, **({"item": item} if item else {}))
+    entries = list(wanted.order_by("index"))
+    if not entries or not org:
+        raise Refused(_("这里还没有存证记录，没有可以导出的内容"))
     digests = sorted({file["sha256"] for entry in entries for file in entry.said["files"]})
     for folder in ("records", "files", "proofs"):
         (part / folder).mkdir()
@@ -71,17 +83,13 @@ def _fill(part: Path, item: str, org: str, actor: str) -> None:
         "records": [{"index": entry.index, "sha256": bytes(entry.sha256).hex()} for entry in entries],
         "files": digests,
     }
-    with transaction.atomic():
-        ref = stage(KIND, listed, actor=actor, org=org, item=item, urgent=True)
+    own, checkpoint = seal(KIND, listed, actor=actor, org=org, item=item)
     try:
-        while not (place := indexes([ref])):
-            sequence()
-        own = Entry.objects.get(index=place[ref])
         _write_record(part, own)
-        _write_proofs(part, [*entries, own], sign_checkpoint())
+        _write_proofs(part, [*entries, own], checkpoint)
     except OSError:
         with transaction.atomic():
-            stage(FAILED, {"export": str(ref)}, actor=actor, org=org, item=item)
+            stage(FAILED, {"export": own.index}, actor=actor, org=org, item=item)
         raise
 
 

@@ -73,7 +73,7 @@ def full_disk_refused(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             reason = _("磁盘已满，「%(name)s」没有保存，什么都没有改变。请系统管理员清出空间后再办")
             raise Refused(reason % {"name": name}) from None
         reason = _("「%(name)s」没有保存：%(why)s。请系统管理员检查数据目录")

@@ -36,6 +36,11 @@ def last_checkpoint() -> Checkpoint | None:
     return Checkpoint.objects.order_by("-size").first()
 
 
+def visible_entries(codes: Collection[str]) -> QuerySet[Entry]:
+    """What these organisations own, the newest first."""
+    return Entry.objects.visible_to(codes).order_by("-index")
+
+
 def fetch_entry(codes: Collection[str], index: int) -> Entry:
     """The entry at `index` if one of these organisations owns it; raises NotVisible otherwise."""
     found = Entry.objects.visible_to(codes).filter(index=index).first() if 0 <= index < 2**63 else None

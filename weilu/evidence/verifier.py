@@ -26,10 +26,13 @@ SMALL = 64 * 1024  # checkpoint, keys, a proof
 RECORD = 16 * 1024 * 1024
 MOST_FILES = 200_000
 CHUNK = 1 << 20
+# Absent on some systems; O_NONBLOCK keeps a pipe from holding us up, O_BINARY keeps Windows from editing line ends.
+OPEN = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 LAYOUT = {"records": re.compile(r"(0|[1-9][0-9]{0,18})\.json"), "proofs": re.compile(r"(0|[1-9][0-9]{0,18})\.json"),
           "files": re.compile(r"[0-9a-f]{64}")}  # fmt: skip
 HEX = re.compile(r"[0-9a-f]{64}")
 EXPORTED = "evidence.exported"
+Records = dict[int, dict[str, Any]]
 FIELDS = {"v", "kind", "at", "actor", "org", "item", "data", "files", "nonce"}
 
 
@@ -51,7 +54,7 @@ def shown(text: object) -> str:
 def read(folder: str, name: str, most: int) -> bytes:
     """The bytes of one plain file inside the folder; never through a link, never more than `most`."""
     try:
-        handle = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(os.path.join(folder, name), OPEN)
     except FileNotFoundError:
         raise Wrong(name, "文件缺失") from None
     except OSError as problem:
@@ -136,9 +139,6 @@ def entries(folder: str, name: str) -> list["os.DirEntry[str]"]:
     return sorted(rows, key=lambda entry: entry.name)
 
 
-# --- keys and the checkpoint ------------------------------------------------------------------
-
-
 def exact_base64(text: str) -> bytes:
     """The bytes of `text`, if `text` is the one way to write them."""
     try:
@@ -179,7 +179,8 @@ def checked_head(folder: str, keys: list[tuple[str, bytes, bytes]]) -> tuple[str
     note = text_of(folder, "checkpoint")
     text, gap, tail = note.partition("\n\n")
     lines, signatures = text.split("\n"), tail.split("\n")
-    if not gap or len(lines) != 3 or not re.fullmatch(r"[1-9][0-9]{0,18}", lines[1]) or len(signatures) != 2 or signatures[1]:
+    one = len(signatures) == 2 and not signatures[1]
+    if not gap or not one or len(lines) != 3 or not re.fullmatch(r"[1-9][0-9]{0,18}", lines[1]):
         raise Wrong("checkpoint", "格式不对，内容已被改动")
     check_signature(text + "\n", signatures[0], keys)
     try:
@@ -206,9 +207,6 @@ def check_signature(text: str, line: str, keys: list[tuple[str, bytes, bytes]]) 
             continue
         return
     raise Wrong("checkpoint", "签名无效，或不是所给的公钥签的")
-
-
-# --- the tree and the records -----------------------------------------------------------------
 
 
 def sm3(data: bytes) -> bytes:
@@ -243,7 +241,8 @@ def check_record(folder: str, index: int, size: int, root: bytes) -> dict[str, A
     data = read(folder, name, RECORD)
     proof = strict_json(read(folder, proof_name, SMALL), proof_name)
     path = proof.get("path")
-    if set(proof) != {"index", "path", "size"} or (proof["index"], proof["size"]) != (index, size) or index >= size:
+    stands = [proof.get("index"), proof.get("size")]
+    if len(proof) != 3 or canonical(stands) != canonical([index, size]) or index >= size:
         raise Wrong(proof_name, "证明的位置或大小与检查点不一致")
     if not isinstance(path, list) or not all(isinstance(one, str) and HEX.fullmatch(one) for one in path):
         raise Wrong(proof_name, "证明路径的格式不对")
@@ -252,16 +251,16 @@ def check_record(folder: str, index: int, size: int, root: bytes) -> dict[str, A
     if climb(start, index, size, [bytes.fromhex(one) for one in path]) != root:
         raise Wrong(name, f"证明不能从这条记录走到检查点的根：记录、次序或 {proof_name} 已被改动")
     record = strict_json(data, name)
-    if not set(record) >= FIELDS or not isinstance(record["files"], list) or not isinstance(record["data"], dict):
+    if set(record) != FIELDS or not isinstance(record["files"], list) or not isinstance(record["data"], dict):
         raise Wrong(name, "缺少应有的字段")
     return record
 
 
-def check_list(listed: dict[str, Any], own: int, records: dict[int, dict[str, Any]], folder: str) -> list[str]:
+def check_list(listed: dict[str, Any], own: int, records: Records, present: set[int]) -> list[str]:
     """What the export's own entry lists, against what is there."""
     place, wrong = f"records/{own}.json", []
-    rows = listed.get("records")
-    if not isinstance(rows, list) or not isinstance(listed.get("files"), list):
+    rows, files = listed.get("records"), listed.get("files")
+    if not isinstance(rows, list) or not isinstance(files, list) or not all(HEX.fullmatch(str(one)) for one in files):
         return [f"{place}：导出记录里没有清单"]
     named: set[int] = set()
     for row in rows:
@@ -269,23 +268,22 @@ def check_list(listed: dict[str, Any], own: int, records: dict[int, dict[str, An
         if not isinstance(index, int) or not HEX.fullmatch(str(row.get("sha256"))):
             return [f"{place}：导出记录里的清单格式不对"]
         named.add(index)
-        if index in records and hashlib.sha256(read(folder, f"records/{index}.json", RECORD)).hexdigest() != row["sha256"]:
+        if index in records and hashlib.sha256(canonical(records[index])).hexdigest() != row["sha256"]:
             wrong.append(f"records/{index}.json：与导出清单的摘要不一致")
-    wrong += [f"records/{index}.json：文件缺失，导出清单里有它" for index in sorted(named - set(records))]
-    wrong += [f"records/{index}.json：多出来的记录，导出清单里没有它" for index in sorted(set(records) - named - {own})]
+    wrong += [f"records/{index}.json：文件缺失，导出清单里有它" for index in sorted(named - present)]
+    wrong += [f"records/{index}.json：多出来的记录，导出清单里没有它" for index in sorted(present - named - {own})]
     return wrong
 
 
-def check_files(folder: str, present: set[str], listed: list[Any], records: dict[int, dict[str, Any]]) -> list[str]:
+def check_files(folder: str, present: set[str], named: set[str], records: Records) -> list[str]:
     """Every file listed is there, is what it was, and nothing else is there."""
-    named = {one for one in listed if isinstance(one, str) and HEX.fullmatch(one)}
     wrong = [f"files/{name}：文件缺失，导出清单里有它" for name in sorted(named - present)]
     wrong += [f"files/{name}：多出来的文件，导出清单里没有它" for name in sorted(present - named)]
     found = {name: digests(folder, name) for name in sorted(named & present)}
     wrong += [f"files/{name}：内容已被改动，摘要对不上" for name, facts in found.items() if facts[0] != name]
     for index, record in sorted(records.items()):
         for row in record["files"]:
-            name = row.get("sha256") if isinstance(row, dict) else None
+            name = str(row.get("sha256")) if isinstance(row, dict) else ""
             if name not in named:
                 wrong.append(f"records/{index}.json：它引用的文件不在导出清单里")
             elif name in found and found[name] != (name, row.get("sm3"), row.get("size")) and found[name][0] == name:
@@ -297,7 +295,7 @@ def digests(folder: str, name: str) -> tuple[str, str, int]:
     """SHA-256, SM3 and size of one file, read piece by piece."""
     first, second, size = hashlib.sha256(), hashes.Hash(hashes.SM3()), 0
     try:
-        handle = os.open(os.path.join(folder, "files", name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(os.path.join(folder, "files", name), OPEN)
         with os.fdopen(handle, "rb") as source:
             while chunk := source.read(CHUNK):
                 first.update(chunk)
@@ -306,9 +304,6 @@ def digests(folder: str, name: str) -> tuple[str, str, int]:
     except OSError as problem:
         raise Wrong(f"files/{name}", f"不能读取（{problem.strerror}）") from None
     return first.hexdigest(), second.finalize().hex(), size
-
-
-# --- the whole --------------------------------------------------------------------------------
 
 
 def check_key(folder: str, trust: str | None) -> list[tuple[str, bytes, bytes]]:
@@ -331,7 +326,7 @@ def verify(folder: str, trust: str | None = None) -> tuple[list[str], list[str]]
     except Wrong as problem:
         return [], [str(problem)]
     good = [f"检查点签名有效：{shown(origin)}，共 {size} 条"]
-    records: dict[int, dict[str, Any]] = {}
+    records: Records = {}
     wrong += [
         f"{other}/{name}：文件缺失，而 {one}/{name} 在"
         for one, other in (("records", "proofs"), ("proofs", "records"))
@@ -343,26 +338,28 @@ def verify(folder: str, trust: str | None = None) -> tuple[list[str], list[str]]
             records[int(name[:-5])] = check_record(folder, int(name[:-5]), size, root)
         except Wrong as problem:
             wrong.append(str(problem))
-    more, summary = check_whole(folder, records, found["files"])
+    more, summary = check_whole(folder, records, found, size)
     return [*good, *summary], wrong + more
 
 
-def check_whole(folder: str, records: dict[int, dict[str, Any]], files: set[str]) -> tuple[list[str], list[str]]:
+def check_whole(folder: str, records: Records, found: dict[str, set[str]], size: int) -> tuple[list[str], list[str]]:
+    """Whether this is all that was exported, by the export's own entry: the last that the checkpoint covers."""
     own = max(records, default=-1)
-    if own < 0 or records[own]["kind"] != EXPORTED:
+    if own != size - 1 or records[own]["kind"] != EXPORTED:
         return ["records：最后一条不是导出记录，它缺失或已被改动，不能说明这里是否齐全"], []
     listed = records[own]["data"]
     try:
-        wrong = check_list(listed, own, records, folder)
+        wrong = check_list(listed, own, records, {int(name[:-5]) for name in found["records"]})
         if isinstance(listed.get("files"), list):
-            wrong += check_files(folder, files, listed["files"], records)
+            wrong += check_files(folder, found["files"], {str(one) for one in listed["files"]}, records)
     except Wrong as problem:
         return [str(problem)], []
-    strangers = [index for index, record in records.items() if record["item"] != records[own]["item"]]
-    wrong += [f"records/{index}.json：属于另一件工单" for index in strangers]
+    item, org = records[own]["item"], records[own]["org"]
+    strangers = [i for i, record in records.items() if record["org"] != org or (item and record["item"] != item)]
+    wrong += [f"records/{index}.json：属于另一件工单或另一个单位" for index in strangers]
     return wrong, [
         f"{len(records)} 条记录的内容、SHA-256、SM3 和位置都与检查点的根一致",
-        f"{len(files)} 个文件与记录里的摘要一致",
+        f"{len(found['files'])} 个文件与记录里的摘要一致",
         f"导出清单齐全：第 {own} 条，{shown(records[own]['at'])}，{shown(records[own]['actor'])}",
     ]
 
@@ -373,6 +370,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("directory", metavar="目录")
     parser.add_argument("--trust", metavar="公钥文件", help="另行取得的公钥，一行一个；没有它只能证明内部一致")
     args = parser.parse_args(argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
     try:
         good, wrong = verify(os.fspath(args.directory), args.trust)
     except Wrong as problem:
@@ -386,7 +385,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     for line in good:
         print(f"✓ {line}")
-    print("核验通过：由可信公钥签名" if args.trust else "内部一致，来源未证明。用 --trust 给出另行取得的公钥，才能证明来源")
+    unproved = "内部一致，来源未证明。用 --trust 给出另行取得的公钥，才能证明来源"
+    print("核验通过：由可信公钥签名" if args.trust else unproved)
     return 0
 
 

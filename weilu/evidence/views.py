@@ -1,6 +1,7 @@
 """The pages of the log: its state, one entry with its proof, an item's export."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -16,10 +17,12 @@ from weilu.evidence.export import zipped_item
 from weilu.evidence.models import Checkpoint, Entry
 from weilu.evidence.queries import fetch_entries_of, fetch_entry, tree_size
 from weilu.evidence.words import kind_word
+from weilu.kernel.refused import Refused
 from weilu.kernel.rights import right
 
 PAGE = 20
 CHECKPOINTS = 8
+VERIFIER = Path(__file__).with_name("verifier.py")
 
 
 @right("evidence.see")
@@ -61,7 +64,7 @@ def entry(request: HttpRequest, index: int) -> HttpResponse:
         "data": json.dumps(said["data"], ensure_ascii=False, indent=2, sort_keys=True),
         "sha256": bytes(found.sha256).hex(),
         "sm3": bytes(found.sm3).hex(),
-        "may_export": "evidence.export" in request.user.rights and bool(found.item),
+        "may_export": bool(found.item) and _may_export(request, found.org),
     }
     return render(request, "evidence/entry.html", shown | _proved(verify_entry(found)))
 
@@ -72,12 +75,29 @@ def entry(request: HttpRequest, index: int) -> HttpResponse:
 def item_export(request: HttpRequest, uid: str) -> HttpResponse | FileResponse:
     """Asked for: what the export will hold. Posted: the zip, whose making goes on record."""
     entries = fetch_entries_of(request.user.owner_codes, str(uid))
+    if not _may_export(request, entries[0].org):
+        raise Refused(_("您在这个单位没有「导出存证包」的权限"), help=_("系统管理员可以授予"))
     if request.method == "GET":
         files = {file["sha256"] for found in entries for file in found.said["files"]}
         return render(request, "evidence/export.html", {"uid": uid, "count": len(entries), "files": len(files)})
     name = f"weilu-evidence-{str(uid)[-12:]}"
     packed = zipped_item(str(uid), entries[0].org, request.user.actor, name)
     return FileResponse(packed, as_attachment=True, filename=f"{name}.zip", content_type="application/zip")
+
+
+@right("evidence.see")
+@require_GET
+def single_file(request: HttpRequest) -> HttpResponse:
+    """The verifier, to be run on a machine of one's own."""
+    response = HttpResponse(VERIFIER.read_bytes(), content_type="text/x-python; charset=utf-8")
+    response.headers["Content-Disposition"] = 'attachment; filename="verifier.py"'
+    return response
+
+
+def _may_export(request: HttpRequest, org: str) -> bool:
+    """Whether a role held towards the customer with this code, not just towards any, carries the right."""
+    found = request.user.grants.filter(organisation__code=org).values_list("organisation_id", flat=True).first()
+    return found is not None and request.user.may("evidence.export", found)
 
 
 def _proved(verified: Verified) -> dict[str, Any]:
