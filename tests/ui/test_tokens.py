@@ -74,3 +74,14 @@ def test_vendored_files_are_the_ones_named():
 
     assert len(named) == 3
     assert {name: hashlib.sha256((STATIC / name).read_bytes()).hexdigest() for name, _sum in named} == dict(named)
+
+
+def test_every_icon_a_template_names_is_in_the_sprite():
+    rooms = Path(icons.__file__).parents[2]
+    named = {
+        name
+        for page in rooms.glob("*/templates/**/*.html")
+        for name in re.findall(r'\{% icon "([a-z0-9-]+)"', page.read_text("utf-8"))
+    }
+
+    assert named - set(icons.shapes()) == set()
