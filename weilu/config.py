@@ -90,7 +90,8 @@ def _kept_secret(data_dir: Path) -> str:
     place = data_dir / "keys" / "session.key"
     try:
         if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            place.parent.mkdir(exist_ok=True, mode=0o700)
             with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
                 out.write(secrets.token_urlsafe(48))
         return place.read_text()

@@ -20,8 +20,9 @@ def draw(view: ItemView) -> SafeString:
     """The chart of an item: visits, returns, the present step and who holds it. Classes only, no styles (CSP)."""
     width, arcs = STEP * len(view.steps), _arcs(view)
     top = 0 if arcs else LINE - 24  # without a return the line needs no room above it
+    height = HEIGHT - top
     parts = [
-        f'<svg class="flow-chart" viewBox="0 {top} {width} {HEIGHT - top}" width="{width}" height="{HEIGHT - top}" role="img" '
+        f'<svg class="flow-chart" viewBox="0 {top} {width} {height}" width="{width}" height="{height}" role="img" '
         f'aria-label="{escape(_summary(view))}">',
         '<defs><marker id="flow-arrow" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto"><path class="flow-arrow" d="M1 1 6 4 1 7"/></marker></defs>',
