@@ -121,7 +121,9 @@ def test_fonts_are_those_whose_digests_are_on_record():
     lines = (FONTS / "SHA256SUMS").read_text().split("\n")[:-1]
     recorded = {name: digest for digest, name in (line.split("  ") for line in lines)}
 
-    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FONTS.iterdir() if path.name in recorded}
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FONTS.iterdir() if path.name in recorded
+    }
     assert found == recorded
     assert {path.name for path in FONTS.glob("*.ttf")} <= set(recorded)
     assert sum(path.stat().st_size for path in FONTS.iterdir()) <= 40_000_000

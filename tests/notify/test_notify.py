@@ -35,7 +35,9 @@ def test_everybody_is_told_once_and_evidence_lists_them(people):
     assert (record["item"], record["org"], record["data"]["body"]) == (ITEM, "JZ", "可以写备注。")
 
 
-@pytest.mark.parametrize(("names", "title"), [([], "有题"), (["wang"], ""), (["wang"], "长" * 201), (["wang"], "有\x00零")])
+@pytest.mark.parametrize(
+    ("names", "title"), [([], "有题"), (["wang"], ""), (["wang"], "长" * 201), (["wang"], "有\x00零")]
+)
 def test_a_refused_notice_tells_nobody(people, names, title):
     with pytest.raises(Refused):
         tell([getattr(people, name) for name in names], title, "", "", people.jz)
@@ -44,7 +46,9 @@ def test_a_refused_notice_tells_nobody(people, names, title):
     assert told() == []
 
 
-@pytest.mark.parametrize("link", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)", "changes/"])
+@pytest.mark.parametrize(
+    "link", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)", "changes/"]
+)
 def test_a_notice_links_only_into_the_product(people, link):
     with pytest.raises(ValueError, match="a page of this site"):
         tell([people.wang], "题", "", link, people.jz)

@@ -62,11 +62,22 @@ def test_one_piece_of_work_has_one_sheet(people):
 @pytest.mark.parametrize(
     "over",
     [
-        {"system": ""}, {"system": "长" * 101}, {"cause": ""}, {"cause": "有\x07铃"}, {"kinds": []}, {"kinds": ["x"]},
-        {"ways": "remote"}, {"urgency": "soon"}, {"done": "一行"}, {"done": ["x"] * 101}, {"times": [{"label": "申请", "at": "昨天"}]},
-        {"steps": [{"title": "一", "seconds": 1.5}]}, {"steps": [{"title": "", "seconds": 1}]}, {"tests": [None]},
+        {"system": ""},
+        {"system": "长" * 101},
+        {"cause": ""},
+        {"cause": "有\x07铃"},
+        {"kinds": []},
+        {"kinds": ["x"]},
+        {"ways": "remote"},
+        {"urgency": "soon"},
+        {"done": "一行"},
+        {"done": ["x"] * 101},
+        {"times": [{"label": "申请", "at": "昨天"}]},
+        {"steps": [{"title": "一", "seconds": 1.5}]},
+        {"steps": [{"title": "", "seconds": 1}]},
+        {"tests": [None]},
     ],
-)  # fmt: skip
+)
 def test_content_that_does_not_fit_is_refused_and_takes_no_number(people, over):
     item = make_item(people)
     before = everything()
@@ -111,9 +122,14 @@ def test_both_sides_sign_and_the_printed_sheet_is_filed(people):
     assert sheet.state == "signed"
     assert sha256_hex(path_of(sheet.filed).read_bytes()) == sheet.filed
     assert kinds_staged() == [
-        "records.sheet_frozen", "records.sheet_signed", "records.sheet_signed", "records.sheet_filed"
-    ]  # fmt: skip
-    assert set(Staged.objects.filter(kind__startswith="records.sheet_signed").values_list("urgent", flat=True)) == {True}
+        "records.sheet_frozen",
+        "records.sheet_signed",
+        "records.sheet_signed",
+        "records.sheet_filed",
+    ]
+    assert set(Staged.objects.filter(kind__startswith="records.sheet_signed").values_list("urgent", flat=True)) == {
+        True
+    }
     assert told == ["signed", "signed", "complete"]
 
 
@@ -175,7 +191,9 @@ def test_the_customer_refuses_with_a_reason_on_record(people):
         sign(people.chen, sheet, "vendor")
 
 
-@pytest.mark.parametrize(("who", "over"), [("wang", {"reason": ""}), ("chen", {}), ("wang", {"password": "no"}), ("wang", {"digest": "x"})])
+@pytest.mark.parametrize(
+    ("who", "over"), [("wang", {"reason": ""}), ("chen", {}), ("wang", {"password": "no"}), ("wang", {"digest": "x"})]
+)
 def test_a_refusal_that_is_refused_changes_nothing(people, who, over):
     sheet = make_sheet(people)
     before = everything()

@@ -24,8 +24,15 @@ def client_of(person) -> Client:
 
 
 def signing(sheet, side="customer", **over):
-    given = {"side": side, "digest": sheet.digest, "password": PASSWORD, "strokes": json.dumps(STROKES),
-             "opinion": "同意。", "satisfaction": "satisfied", "acceptance": "accepted"}  # fmt: skip
+    given = {
+        "side": side,
+        "digest": sheet.digest,
+        "password": PASSWORD,
+        "strokes": json.dumps(STROKES),
+        "opinion": "同意。",
+        "satisfaction": "satisfied",
+        "acceptance": "accepted",
+    }
     return given | over
 
 

@@ -1,5 +1,7 @@
 """The printed sheet: what stands on it, in which fonts, on which paper."""
 
+from ctypes import create_string_buffer
+
 import pypdfium2
 import pypdfium2.raw as pdfium
 import pytest
@@ -41,7 +43,7 @@ def fonts(pdf: pypdfium2.PdfDocument) -> set[tuple[str, bool]]:
     for page in pdf:
         for one in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_TEXT]):
             font = pdfium.FPDFTextObj_GetFont(one.raw)
-            name = (pdfium.c_char * 200)() if hasattr(pdfium, "c_char") else __import__("ctypes").create_string_buffer(200)
+            name = create_string_buffer(200)
             pdfium.FPDFFont_GetBaseFontName(font, name, 200)
             found.add((name.value.decode().split("+")[-1], bool(pdfium.FPDFFont_GetIsEmbedded(font))))
     return found
@@ -56,9 +58,24 @@ def test_a_signed_sheet_says_everything(people):
     pdf = printed(sheet)
     text = packed(words(pdf))
 
-    for said in (sheet.number, "JZ-BG-2026-0001", "江州社会保险事业管理中心", "禾川软件有限公司", "网上预约平台", "1.0.0→1.1.0",
-                 "㛃䶮𬀩𬘭", "核对来源与完整性", "abababababab", "2026-09-2822:04", "系统确认签名王敏", "系统确认签名陈航",
-                 "功能正常，同意验收。", "待见证", sheet.digest, sheet.sm3):  # fmt: skip
+    for said in (
+        sheet.number,
+        "JZ-BG-2026-0001",
+        "江州社会保险事业管理中心",
+        "禾川软件有限公司",
+        "网上预约平台",
+        "1.0.0→1.1.0",
+        "㛃䶮𬀩𬘭",
+        "核对来源与完整性",
+        "abababababab",
+        "2026-09-2822:04",
+        "系统确认签名王敏",
+        "系统确认签名陈航",
+        "功能正常，同意验收。",
+        "待见证",
+        sheet.digest,
+        sheet.sm3,
+    ):
         assert said in text
     assert "草稿" not in text
 
@@ -68,9 +85,11 @@ def test_the_paper_is_a4_and_every_font_is_ours_and_embedded(people):
 
     assert {(round(page.get_width()), round(page.get_height())) for page in pdf} == {(595, 842)}
     assert fonts(pdf) <= {
-        ("NotoSansSC-Regular", True), ("NotoSansSC-Bold", True), ("NotoSerifSC-Regular", True),
+        ("NotoSansSC-Regular", True),
+        ("NotoSansSC-Bold", True),
+        ("NotoSerifSC-Regular", True),
         ("JetBrainsMono-Regular", True),
-    }  # fmt: skip
+    }
 
 
 def test_the_short_qr_leads_to_the_public_page(people):
@@ -107,10 +126,16 @@ def test_long_words_break_and_lose_nothing(people):
 
 def test_two_hundred_steps_go_over_pages_with_head_and_number(people):
     steps = [
-        {"title": f"第 {at} 步", "host": "app-01", "started_at": "2026-09-28T14:00:00+00:00", "seconds": at,
-         "result": "成功", "digest": "cd" * 32}
+        {
+            "title": f"第 {at} 步",
+            "host": "app-01",
+            "started_at": "2026-09-28T14:00:00+00:00",
+            "seconds": at,
+            "result": "成功",
+            "digest": "cd" * 32,
+        }
         for at in range(1, 201)
-    ]  # fmt: skip
+    ]
     sheet = make_sheet(people, steps=steps, cause="长" * 4000)
     pdf = printed(sheet)
     pages = [packed(page.get_textpage().get_text_range()) for page in pdf]

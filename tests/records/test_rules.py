@@ -79,7 +79,15 @@ def test_a_drawn_signature_is_kept_as_it_is_without_empty_strokes():
 @pytest.mark.parametrize(
     "strokes",
     [
-        None, {}, "M0 0", 3, [], [[]], [None], [["M0 0"]], [[[1, 2]]],
+        None,
+        {},
+        "M0 0",
+        3,
+        [],
+        [[]],
+        [None],
+        [["M0 0"]],
+        [[[1, 2]]],
         [[[x, 100, 1] for x in range(20)]],
         [[[x + 0.5, 100] for x in range(0, 200, 10)]],
         [[[True, False]] * 20],
@@ -93,7 +101,7 @@ def test_a_drawn_signature_is_kept_as_it_is_without_empty_strokes():
         [[[0, 0], [500, 100]] * 2001],
         [[] for _ in range(4001)],
     ],
-)  # fmt: skip
+)
 def test_hostile_strokes_are_refused(strokes):
     with pytest.raises(Refused) as refused:
         rules.checked_strokes(strokes)

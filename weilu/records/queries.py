@@ -36,7 +36,7 @@ def side_of(person: Person, sheet: RecordSheet) -> str:
 
 def sheet_of(person: Person, item: WorkItem) -> RecordSheet:
     """The newest sheet of an item that `person` may see; raises NotVisible when there is none."""
-    found = sheets_of(person).filter(item=item).first()
+    found: RecordSheet | None = sheets_of(person).filter(item=item).first()
     if found is None:
         raise NotVisible(item.number)
     return found
