@@ -170,7 +170,8 @@ def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, path: Se
 
 def recompute(leaves: Iterable[bytes]) -> tuple[int, bytes]:
     """Number of leaves and root, computed from the leaves alone with one hash kept for each height."""
-    make, size, pending = sha256, 0, []
+    make, size = sha256, 0
+    pending: list[bytes] = []
     for leaf in leaves:
         value, size = make(b"\x00" + leaf).digest(), size + 1
         carry = size

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 from django.conf import settings
 from django.http import FileResponse, HttpRequest, HttpResponse
@@ -20,6 +20,17 @@ from weilu.evidence.words import kind_word
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import right
 
+
+class Reader(Protocol):
+    """What these pages ask of whoever has signed in; people live in a room above this one."""
+
+    owner_codes: frozenset[str]
+    actor: str
+    grants: Any
+
+    def may(self, right: str, owner_id: int) -> bool: ...
+
+
 PAGE = 20
 CHECKPOINTS = 8
 VERIFIER = Path(__file__).with_name("verifier.py")
@@ -31,7 +42,7 @@ VERIFIER = Path(__file__).with_name("verifier.py")
 def overview(request: HttpRequest) -> HttpResponse:
     """The log's size, its checkpoints, my customers' newest entries, and what none of it shows."""
     before = request.GET.get("before", "")
-    mine = Entry.objects.visible_to(request.user.owner_codes).order_by("-index")
+    mine = Entry.objects.visible_to(reader(request).owner_codes).order_by("-index")
     if before.isascii() and before.isdigit() and len(before) < 19:
         mine = mine.filter(index__lt=int(before))
     rows = list(mine.defer("record")[: PAGE + 1])
@@ -57,7 +68,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_GET
 def entry(request: HttpRequest, index: int) -> HttpResponse:
     """One entry: what was recorded, and the way from it to a signed root, verified now."""
-    found = fetch_entry(request.user.owner_codes, index)
+    found = fetch_entry(reader(request).owner_codes, index)
     said = found.said
     shown = {
         "said": said,
@@ -74,14 +85,14 @@ def entry(request: HttpRequest, index: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def item_export(request: HttpRequest, uid: str) -> HttpResponse | FileResponse:
     """Asked for: what the export will hold. Posted: the zip, whose making goes on record."""
-    entries = fetch_entries_of(request.user.owner_codes, str(uid))
+    entries = fetch_entries_of(reader(request).owner_codes, str(uid))
     if not _may_export(request, entries[0].org):
         raise Refused(_("您在这个单位没有「导出存证包」的权限"), help=_("系统管理员可以授予"))
     if request.method == "GET":
         files = {file["sha256"] for found in entries for file in found.said["files"]}
         return render(request, "evidence/export.html", {"uid": uid, "count": len(entries), "files": len(files)})
     name = f"weilu-evidence-{str(uid)[-12:]}"
-    packed = zipped_item(str(uid), entries[0].org, request.user.actor, name)
+    packed = zipped_item(str(uid), entries[0].org, reader(request).actor, name)
     return FileResponse(packed, as_attachment=True, filename=f"{name}.zip", content_type="application/zip")
 
 
@@ -94,10 +105,16 @@ def single_file(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def reader(request: HttpRequest) -> Reader:
+    """Who has signed in; the right on each view has seen to it that somebody has."""
+    return cast(Reader, request.user)
+
+
 def _may_export(request: HttpRequest, org: str) -> bool:
     """Whether a role held towards the customer with this code, not just towards any, carries the right."""
-    found = request.user.grants.filter(organisation__code=org).values_list("organisation_id", flat=True).first()
-    return found is not None and request.user.may("evidence.export", found)
+    person = reader(request)
+    found = person.grants.filter(organisation__code=org).values_list("organisation_id", flat=True).first()
+    return found is not None and person.may("evidence.export", found)
 
 
 def _proved(verified: Verified) -> dict[str, Any]:
