@@ -22,6 +22,7 @@ from weilu.kernel.times import iso, now
 from weilu.process.actions import note, open_item, record_fact, reopen_step, say_in_step, set_subject
 from weilu.process.flow import parse_flow
 from weilu.process.models import WorkItem
+from weilu.process.rules import check_turn
 from weilu.systems.models import Installation
 
 
@@ -105,7 +106,7 @@ def submit_plan(
         "upgrade_notes": text.prose(upgrade_notes, _("升级说明"), field="upgrade_notes"),
     }
     release = read_release(Path(installation.channel), Path(installation.keyring), version)
-    turn = _back_to_design(by, change, turn)
+    _back_to_design(by, change, turn)
     item = change.item
     need = change.needs.order_by("-number")[0]
     plan = Plan(
@@ -195,11 +196,12 @@ def _hold(change: Change) -> WorkItem:
     return change.item
 
 
-def _back_to_design(by: Person, change: Change, turn: int) -> int:
-    """Before a plan is replaced that has already gone on: the item stands at the design again."""
+def _back_to_design(by: Person, change: Change, turn: int) -> None:
+    """Before a plan is kept: the page was fresh, and an item that has already gone on stands at the design again."""
     item = change.item
     if item.step == "design":
-        return turn
+        check_turn(turn, item.turn)
+        return
     flow = parse_flow(item.flow.source)
     past = item.step and flow.place(item.step) > flow.place("design")
     if not past or flow.place(item.step) > flow.place("release") or not change.plans.exists():
@@ -211,7 +213,6 @@ def _back_to_design(by: Person, change: Change, turn: int) -> int:
     moved = reopen_step(by, item, turn=turn, to="design", reason=_("方案改版，原签名与关口失效"))
     note(moved, "flow", _("方案改版：原来的签名与关口失效，重新送审"), actor=by)
     change.item = moved
-    return moved.turn
 
 
 def _keep_need(by: Person, change: Change, need: str) -> None:
