@@ -9,7 +9,7 @@ from django.db.models import Max, QuerySet
 
 from weilu.evidence import tree
 from weilu.evidence.models import Checkpoint, Entry
-from weilu.evidence.tiles import read_tile
+from weilu.evidence.tiles import reader
 from weilu.kernel.refused import NotVisible
 
 READ_AT_ONCE = 20_000
@@ -68,7 +68,7 @@ class Proof:
 
 def prove(index: int, size: int) -> Proof:
     """The inclusion proof of entry `index` in the log's first `size` entries."""
-    return Proof(index, size, tree.inclusion_proof(read_tile, index, size))
+    return Proof(index, size, tree.inclusion_proof(reader(), index, size))
 
 
 def stored_leaves(size: int) -> Iterator[bytes]:
