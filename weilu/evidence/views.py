@@ -31,7 +31,7 @@ class Reader(Protocol):
     def may(self, right: str, owner_id: int) -> bool: ...
 
 
-PAGE = 20
+PAGE = 10
 CHECKPOINTS = 8
 VERIFIER = Path(__file__).with_name("verifier.py")
 
