@@ -29,6 +29,7 @@ def subscribe_all() -> None:
     subscribe("records.sheet_signed", on_sheet_signed)
     subscribe("records.sheet_complete", on_sheet_complete)
     subscribe("records.sheet_refused", on_sheet_refused)
+    subscribe("records.number_cancelled", on_number_cancelled)
 
 
 def on_step_entered(item: WorkItem, step: Step) -> None:
@@ -38,11 +39,13 @@ def on_step_entered(item: WorkItem, step: Step) -> None:
     if step.auto == NOTIFY_USERS:
         _notify_users(item)
     elif step.form == "sheet":
-        change = Change.objects.select_related("installation", "feedback").get(item=item)
-        engineer = released_by(item)
-        freeze_sheet(
-            engineer, item, sheet_content(change, engineer), customer_signers=[item.requester], engineer=engineer
-        )
+        _freeze(item)
+
+
+def _freeze(item: WorkItem) -> None:
+    change = Change.objects.select_related("installation", "feedback").get(item=item)
+    engineer = released_by(item)
+    freeze_sheet(engineer, item, sheet_content(change, engineer), customer_signers=[item.requester], engineer=engineer)
 
 
 def released_by(item: WorkItem) -> Person:
@@ -120,6 +123,14 @@ def on_sheet_refused(sheet: RecordSheet) -> None:
     """A recorded refusal with its reason ends the work as well (REC-2)."""
     if sheet.item.kind == "change":
         _end_signing(sheet.item, _("甲方拒签，原因：%(reason)s") % {"reason": sheet.reason[:300]})
+
+
+def on_number_cancelled(sheet: RecordSheet) -> None:
+    """The work still has to end in a sheet: a new one, under the next number, waits for its signatures."""
+    item = sheet.item
+    item.refresh_from_db()
+    if item.kind == "change" and item.step == "sheet":
+        _freeze(item)
 
 
 def _end_signing(item: WorkItem, words: str) -> None:
