@@ -1,12 +1,9 @@
 """The inbox."""
 
-from typing import cast
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from weilu.accounts.models import Person
 from weilu.accounts.reader import reader
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.notify.actions import mark_all_read, mark_read
@@ -20,7 +17,7 @@ PAGE = 50
 def inbox(request: HttpRequest) -> HttpResponse:
     """What I was told, the newest first, fifty to a page."""
     before = request.GET.get("before", "")
-    notices = Notice.objects.of(_me(request))
+    notices = Notice.objects.of(request.user)
     if before.isascii() and before.isdigit() and len(before) < 19:
         notices = notices.filter(id__lt=int(before))
     rows = list(notices[: PAGE + 1])
@@ -32,8 +29,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
 @require_POST
 def read(request: HttpRequest, uid: str) -> HttpResponse:
     """Mark a notice as read, and go where it leads."""
-    notice = Notice.objects.of(_me(request)).fetch(_me(request), uid)
-    mark_read(_me(request), notice)
+    notice = Notice.objects.of(request.user).fetch(request.user, uid)
+    mark_read(request.user, notice)
     return redirect(notice.link or "notify:inbox")
 
 
@@ -41,7 +38,7 @@ def read(request: HttpRequest, uid: str) -> HttpResponse:
 @require_POST
 def read_all(request: HttpRequest) -> HttpResponse:
     """Mark everything as read."""
-    mark_all_read(_me(request))
+    mark_all_read(request.user)
     return redirect("notify:inbox")
 
 

@@ -1,14 +1,13 @@
 """The pages of record sheets: the list, the sheet, its print, and its public face."""
 
 import json
-from typing import Any, cast
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from weilu.accounts.models import Person
 from weilu.accounts.reader import reader
 from weilu.documents.printing import print_form
 from weilu.evidence.files import path_of
