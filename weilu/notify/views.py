@@ -17,7 +17,7 @@ PAGE = 50
 def inbox(request: HttpRequest) -> HttpResponse:
     """What I was told, the newest first, fifty to a page."""
     before = request.GET.get("before", "")
-    notices = Notice.objects.of(request.user)
+    notices = Notice.objects.of(reader(request))
     if before.isascii() and before.isdigit() and len(before) < 19:
         notices = notices.filter(id__lt=int(before))
     rows = list(notices[: PAGE + 1])
@@ -29,8 +29,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
 @require_POST
 def read(request: HttpRequest, uid: str) -> HttpResponse:
     """Mark a notice as read, and go where it leads."""
-    notice = Notice.objects.of(request.user).fetch(request.user, uid)
-    mark_read(request.user, notice)
+    notice = Notice.objects.of(reader(request)).fetch(reader(request), uid)
+    mark_read(reader(request), notice)
     return redirect(notice.link or "notify:inbox")
 
 
@@ -38,9 +38,5 @@ def read(request: HttpRequest, uid: str) -> HttpResponse:
 @require_POST
 def read_all(request: HttpRequest) -> HttpResponse:
     """Mark everything as read."""
-    mark_all_read(request.user)
+    mark_all_read(reader(request))
     return redirect("notify:inbox")
-
-
-def _me(request: HttpRequest) -> Person:
-    return cast(Person, reader(request))

@@ -172,7 +172,3 @@ def _pdf(data: bytes, name: str) -> HttpResponse:
 
 def _address(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))[:45]
-
-
-def _me(request: HttpRequest) -> Person:
-    return cast(Person, reader(request))
