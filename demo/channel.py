@@ -22,7 +22,11 @@ EPOCH = "1767225600"  # 2026-01-01: the time stamp in every wheel, so that the s
 
 CRITERIA: dict[str, list[dict[str, object]]] = {
     "1.1.0": [
-        {"title": "健康检查报告 1.1.0", "path": "/healthz", "expect": {"status": "ok", "version": "1.1.0", "schema": 2}},
+        {
+            "title": "健康检查报告 1.1.0",
+            "path": "/healthz",
+            "expect": {"status": "ok", "version": "1.1.0", "schema": 2},
+        },
         {"title": "原有预约仍在", "path": "/api/appointments", "expect": "孙桂兰"},
         {"title": "按事项汇总可用", "path": "/api/summary", "expect": '"feature": "summary"'},
     ],

@@ -69,7 +69,12 @@ def start() -> int:
         print(f"端口 {PORT} 已被别的程序占用。停下那个程序，或在 shared/config.json 换一个端口后再启动")
         return 98
     release = (ROOT / "current").resolve()
-    env = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": str(release / "lib"), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(release / "lib"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     with LOG.open("ab") as log:
         process = subprocess.Popen(
             [CONFIG["python"], "-m", "jzdesk", "serve", "--shared", str(ROOT / "shared"), "--port", str(PORT)],

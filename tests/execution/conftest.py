@@ -20,8 +20,8 @@ from demo.channel import CRITERIA, Channel, build_channel
 from demo.target import ctl, free_port, lay_out
 from tests.cast import Cast, make_cast, make_change, make_installation
 from weilu.execution.actions import order_run
-from weilu.execution.checks import REGISTER
 from weilu.execution.channel import read_release
+from weilu.execution.checks import REGISTER
 from weilu.execution.models import Run, RunStep
 from weilu.execution.worker import Worker
 from weilu.kernel.refused import Refused
@@ -124,7 +124,7 @@ def carry_out(run: Run, worker: Worker | None = None, until: str = "", seconds: 
         if not worker.work_once():
             time.sleep(0.05)
         run.refresh_from_db()
-        if not (run.state in (Run.State.QUEUED, Run.State.RUNNING)):
+        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
             return run
         if until and states(run).get(until) not in ("waiting", "started"):
             return run

@@ -26,23 +26,36 @@ def die_at(run: Run, place: str, step: str) -> None:
     """A worker of its own process works until it kills itself there; then its lease ends."""
     program = Path(__file__).with_name("dying_worker.py")
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "weilu.settings", "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run([sys.executable, str(program), place, step], env=env, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, str(program), place, step], env=env, capture_output=True, timeout=120, check=False
+    )
     assert done.returncode == -9, done.stderr.decode()
     Run.objects.filter(id=run.id).update(lease_until=None)
     run.refresh_from_db()
     assert states(run)[step] == "started"
 
 
-@pytest.mark.parametrize(("place", "attempts"), [("before-launch", 2), ("after-launch", 1), ("before-settle", 1)])
-def test_an_install_cut_short_by_the_workers_death_happens_once(target: Target, place: str, attempts: int) -> None:
+@pytest.mark.parametrize(("place", "attempts"), [("before-launch", 2), ("before-settle", 1)])
+def test_a_step_cut_short_by_the_workers_death_happens_once(target: Target, place: str, attempts: int) -> None:
     run = target.order()
-    die_at(run, place, "install")
+    die_at(run, place, "backup")
+
+    carry_out(run, until="backup")
+
+    assert states(run)["backup"] == "done"
+    assert target.effects(run) == {"backup": ONCE}
+    assert run.steps.get(key="backup").attempt == attempts
+
+
+def test_an_install_that_outlives_its_worker_is_followed_to_its_end(target: Target) -> None:
+    run = target.order()
+    die_at(run, "after-launch", "install")
 
     carry_out(run)
 
     assert run.state == Run.State.SUCCEEDED
-    assert target.effects(run) == {key: ONCE for key in target.effects(run)}
-    assert run.steps.get(key="install").attempt == attempts
+    assert target.effects(run) == dict.fromkeys(target.effects(run), ONCE)
+    assert run.steps.get(key="install").attempt == 1
     assert target.get("/healthz")["version"] == "1.1.0"
 
 

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 def untouched(target: Target, run: Run) -> bool:
     """The old version runs, takes writes, and nothing from `stop` on was begun."""
-    begun = set(target.effects(run)) & set(FORWARD[FORWARD.index("stop"):-1])
+    begun = set(target.effects(run)) & set(FORWARD[FORWARD.index("stop") : -1])
     return target.get("/healthz")["version"] == "1.0.0" and target.book() == 201 and not begun - {"stop"}
 
 
@@ -108,7 +108,12 @@ def test_one_live_run_per_installation(target: Target) -> None:
 
 @pytest.mark.parametrize(
     ("orders", "sentence"),
-    [({"version": "1.1; rm"}, "版本"), ({"sha256": "A" * 64}, "摘要"), ({"wheel": "../x.whl"}, "升级包"), ({"criteria": []}, "验收标准")],
+    [
+        ({"version": "1.1; rm"}, "版本"),
+        ({"sha256": "A" * 64}, "摘要"),
+        ({"wheel": "../x.whl"}, "升级包"),
+        ({"criteria": []}, "验收标准"),
+    ],
 )
 def test_orders_that_could_harm_are_refused(target: Target, orders: dict[str, object], sentence: str) -> None:
     with pytest.raises(Refused, match=sentence):
@@ -207,7 +212,9 @@ def small_disk(target: Target) -> Iterator[Path]:
     """A file system of 32 KB where the backups go."""
     place = target.root / "backups"
     place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(place)], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(place)], capture_output=True, check=False
+    )
     if done.returncode != 0:
         pytest.skip("mounting a small tmpfs needs root; run the tests as root to include it")
     yield place

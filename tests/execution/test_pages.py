@@ -1,18 +1,19 @@
 """The pages of runs and systems."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
 from django.test import Client
 
-from tests.execution.conftest import SUBJECT, approve
 from tests.cast import Cast, make_change, make_installation
+from tests.execution.conftest import SUBJECT, approve
 from weilu.execution.actions import order_run
 from weilu.execution.checks import REGISTER
 from weilu.execution.models import Run
 from weilu.execution.steps import FORWARD
 from weilu.kernel.times import iso, now
 from weilu.process.models import WorkItem
-from datetime import timedelta
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.execution.urls")]
 

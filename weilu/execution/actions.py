@@ -48,7 +48,8 @@ def order_run(by: Person, item: WorkItem, installation: Installation, orders: di
         ordered_by=by,
     )
     RunStep.objects.bulk_create(
-        RunStep(run=run, key=key, title=str(KINDS[key].title), ordinal=place) for place, key in enumerate(FORWARD, start=1)
+        RunStep(run=run, key=key, title=str(KINDS[key].title), ordinal=place)
+        for place, key in enumerate(FORWARD, start=1)
     )
     _stage("execution.run_ordered", run, by, {"orders": orders})
     return run
@@ -77,7 +78,7 @@ def answer_step(by: Person, run: Run, *, answer: str) -> Run:
     run = _locked(by, run)
     step = run.steps.filter(state=RunStep.State.ASKS).order_by("ordinal").first()
     rules.check_answer(run.state == Run.State.ASKS and step is not None, answer)
-    assert step is not None
+    assert step is not None  # noqa: S101  (check_answer has said so)
     _stage("execution.step_answered", run, by, {"step": step.key, "answer": answer}, urgent=True)
     said = {"retry": _("重试"), "done": _("已完成"), "give_up": _("放弃")}[answer]
     note(run.item, "run", _("判断「%(step)s」：%(answer)s") % {"step": step.title, "answer": said}, actor=by)
@@ -104,7 +105,9 @@ def _settle(run: Run, step: RunStep, *, done: bool, by: Person) -> None:
 
 def _locked(by: Person, run: Run) -> Run:
     found: Run = (
-        Run.objects.select_for_update(of=("self",)).select_related("item__owner", "owner", "installation").get(id=run.id)
+        Run.objects.select_for_update(of=("self",))
+        .select_related("item__owner", "owner", "installation")
+        .get(id=run.id)
     )
     if not Person.objects.holding("engineer", found.owner).filter(id=by.id).exists():
         raise Refused(_("执行由维护工程师掌握"), help=_("找 %(name)s") % {"name": found.ordered_by.name})

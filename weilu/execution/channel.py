@@ -75,10 +75,14 @@ def _read(channel: Path, name: str) -> bytes:
             found = data.read(LARGEST_LIST + 1)
     except OSError:
         raise Refused(
-            _("升级包渠道不可用：读不到 %(place)s。恢复渠道后再提交") % {"place": channel / name}, CHECKED_FIRST, field="version"
+            _("升级包渠道不可用：读不到 %(place)s。恢复渠道后再提交") % {"place": channel / name},
+            CHECKED_FIRST,
+            field="version",
         ) from None
     if len(found) > LARGEST_LIST:
-        raise Refused(_("渠道的 %(name)s 太大，不像升级包清单。联系厂家核对") % {"name": name}, CHECKED_FIRST, field="version")
+        raise Refused(
+            _("渠道的 %(name)s 太大，不像升级包清单。联系厂家核对") % {"name": name}, CHECKED_FIRST, field="version"
+        )
     return found
 
 

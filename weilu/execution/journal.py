@@ -117,17 +117,18 @@ def _fail(run: Run, step: RunStep, words: str, *, untouched: bool) -> None:
 def _append(run: Run, keys: tuple[str, ...]) -> None:
     last = run.steps.aggregate(last=Max("ordinal"))["last"]
     RunStep.objects.bulk_create(
-        RunStep(run=run, key=key, title=str(KINDS[key].title), ordinal=last + place) for place, key in enumerate(keys, start=1)
+        RunStep(run=run, key=key, title=str(KINDS[key].title), ordinal=last + place)
+        for place, key in enumerate(keys, start=1)
     )
 
 
 def _ask(run: Run, step: RunStep, words: str) -> None:
     RunStep.objects.filter(id=step.id).update(state=State.ASKS)
-    lease.guarded(
-        run.id, run.fence, state=Run.State.ASKS, cause=run.cause or mask(words), lease_until=None, holder=""
-    )
+    lease.guarded(run.id, run.fence, state=Run.State.ASKS, cause=run.cause or mask(words), lease_until=None, holder="")
     add_lines(run, step.key, [(RunEvent.Kind.ERROR, _("等人判断：%(words)s") % {"words": words})])
-    note(run.item, "run", _("%(run)s 在「%(step)s」等人判断") % {"run": run.number, "step": step.title}, link=_link(run))
+    note(
+        run.item, "run", _("%(run)s 在「%(step)s」等人判断") % {"run": run.number, "step": step.title}, link=_link(run)
+    )
     run.state = Run.State.ASKS
     announce("execution.run_finished", run=run)
 

@@ -51,7 +51,9 @@ def claim(holder: str) -> tuple[int, int] | None:
         Q(lease_until=None) | Q(lease_until__lt=instant)
     )
     for run_id, fence in free.order_by("id").values_list("id", "fence")[:10]:
-        taken = free.filter(id=run_id, fence=fence).update(fence=F("fence") + 1, holder=holder, lease_until=instant + LEASE)
+        taken = free.filter(id=run_id, fence=fence).update(
+            fence=F("fence") + 1, holder=holder, lease_until=instant + LEASE
+        )
         if taken == 1:
             return run_id, fence + 1
     return None

@@ -16,7 +16,8 @@ STATES = {
     Run.State.SUCCEEDED: "passed", Run.State.WENT_BACK: "watch", Run.State.FAILED: "refused",
 }  # fmt: skip
 CELLS = {
-    RunStep.State.DONE: ("passed", "check"), RunStep.State.FAILED: ("refused", "x"), RunStep.State.ASKS: ("watch", "help"),
+    RunStep.State.DONE: ("passed", "check"), RunStep.State.FAILED: ("refused", "x"),
+    RunStep.State.ASKS: ("watch", "help"),
     RunStep.State.STARTED: ("act", ""), RunStep.State.SKIPPED: ("", "minus"), RunStep.State.WAITING: ("", ""),
 }  # fmt: skip
 STEP_SECONDS = 2  # what a step takes when nothing is known of this installation
@@ -122,7 +123,11 @@ def _cell(step: RunStep) -> Cell:
 
 def _pace(steps: list[RunStep]) -> int:
     """Seconds per step as this run has shown them."""
-    took = [(s.ended_at - s.started_at).total_seconds() for s in steps if s.ended_at and s.started_at and s.key != "wait_window"]
+    took = [
+        (s.ended_at - s.started_at).total_seconds()
+        for s in steps
+        if s.ended_at and s.started_at and s.key != "wait_window"
+    ]
     return max(1, round(sum(took) / len(took))) if len(took) > 2 else STEP_SECONDS
 
 

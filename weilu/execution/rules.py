@@ -20,15 +20,23 @@ MOST_CRITERIA = 50
 
 def check_orders(orders: dict[str, Any]) -> None:
     """Every value that reaches a target has the one form it may have."""
-    for key, form, label in (("version", VERSION, _("版本")), ("wheel", WHEEL, _("升级包")), ("sha256", SHA256, _("摘要"))):
+    for key, form, label in (
+        ("version", VERSION, _("版本")),
+        ("wheel", WHEEL, _("升级包")),
+        ("sha256", SHA256, _("摘要")),
+    ):
         if not form.fullmatch(str(orders.get(key, ""))):
-            raise Refused(_("%(label)s写得不对：%(value)s") % {"label": label, "value": str(orders.get(key, ""))[:60]}, field=key)
+            raise Refused(
+                _("%(label)s写得不对：%(value)s") % {"label": label, "value": str(orders.get(key, ""))[:60]}, field=key
+            )
     criteria = orders.get("criteria") or []
     if not 1 <= len(criteria) <= MOST_CRITERIA:
         raise Refused(_("验收标准应有 1 到 %(most)d 条") % {"most": MOST_CRITERIA}, field="criteria")
     for one in criteria:
         if not re.fullmatch(r"/[\x21-\x7e]{0,200}", str(one.get("path", ""))) or not one.get("title"):
-            raise Refused(_("验收标准的路径应以 / 开头：%(path)s") % {"path": str(one.get("path", ""))[:60]}, field="criteria")
+            raise Refused(
+                _("验收标准的路径应以 / 开头：%(path)s") % {"path": str(one.get("path", ""))[:60]}, field="criteria"
+            )
 
 
 def check_place(name: str, root: str, channel: str) -> None:

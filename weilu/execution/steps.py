@@ -3,7 +3,7 @@
 | policy | after a crash without a result |
 | --- | --- |
 | idempotent | the target is asked; what is undone is done again, which is harmless |
-| probe | the target is asked, and only what it shows to be undone is done again; what it cannot tell is asked of a person |
+| probe | the target is asked; what it shows to be undone is done again, what it cannot tell is asked of a person |
 """
 
 from dataclasses import dataclass

@@ -62,7 +62,9 @@ class Worker:
     def _read(self) -> Run | None:
         """The run while it is ours and runs; keeps the lease alive."""
         run: Run | None = (
-            Run.objects.select_related("item__system", "item__flow", "item__owner", "owner", "installation", "cancelled_by")
+            Run.objects.select_related(
+                "item__system", "item__flow", "item__owner", "owner", "installation", "cancelled_by"
+            )
             .filter(id=self.run_id, fence=self.fence, state__in=(Run.State.QUEUED, Run.State.RUNNING))
             .first()
         )
@@ -98,7 +100,9 @@ class Worker:
         if seen.state == "running":
             return self._running(run, step, folder, seen)
         if seen.state == "never":
-            journal.begin(run, step, _("上一个工作进程在这一步开始之前停了；目标机没有动过，现在开始"), probing=step.probing)
+            journal.begin(
+                run, step, _("上一个工作进程在这一步开始之前停了；目标机没有动过，现在开始"), probing=step.probing
+            )
             _launch(run, step, "probe" if step.probing else "do")
         elif seen.state == "lost":
             self._probe(run, step, _("执行中断，没有结果；先查看目标机，再决定是否重做"))

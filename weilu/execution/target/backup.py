@@ -97,10 +97,10 @@ def _copy_data(database: Path, copy: Path) -> str:
     """Copy by SQLite's backup while the write lock is held; the digest is that of the original."""
     with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as lock:
         lock.execute("BEGIN IMMEDIATE")
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as source:
-            with closing(sqlite3.connect(copy)) as target:
-                source.backup(target)
-                target.execute("PRAGMA journal_mode=DELETE")
+        read_only = f"file:{database}?mode=ro"
+        with closing(sqlite3.connect(read_only, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode=DELETE")
         digest = dump_digest(database)
         lock.execute("ROLLBACK")
     with copy.open("rb") as data:

@@ -22,7 +22,7 @@ def summary(shared: Path, config: dict[str, object]) -> object:
 
     with closing(connect(shared)) as db:
         rows = db.execute("SELECT matter, count(*) FROM appointment GROUP BY matter ORDER BY matter").fetchall()
-    return {"feature": "summary", "matters": {matter: count for matter, count in rows}}
+    return {"feature": "summary", "matters": dict(tuple(row) for row in rows)}
 
 
 ROUTES: dict[str, Callable[[Path, dict[str, object]], object]] = {"/api/summary": summary}

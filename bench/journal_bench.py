@@ -1,0 +1,116 @@
+"""The journal of a step of a run against two bare durable commits, on both databases.
+
+A step costs the journal its intent (one transaction) and its result with evidence and log (one
+transaction); the reference is two one-row updates, each committed durably through the same driver.
+Both alternate in one process; the ratio is throughput, so 1.0 would be as fast as the bare commits.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+PAIRS = 200
+GOAL = 0.8
+SPARE = "spare"  # a step that stays waiting, so that the run is never concluded
+
+
+def rows() -> list[dict[str, Any]]:
+    """Both databases, one after the other."""
+    from tests.support.postgres import NoPostgres, private_server
+
+    found = _measured("SQLite", "")
+    try:
+        found += _measured("PostgreSQL", private_server())
+    except NoPostgres as problem:
+        print(f"PostgreSQL left out: {problem}", file=sys.stderr)
+    return found
+
+
+def _measured(title: str, url: str) -> list[dict[str, Any]]:
+    home = Path(os.environ["WEILU_DATA_DIR"]) / title
+    home.mkdir(parents=True)
+    env = os.environ | {"WEILU_DATA_DIR": str(home), "WEILU_DATABASE_URL": url or f"sqlite:///{home}/weilu.sqlite3"}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.journal_bench", title], env=env, stdout=subprocess.PIPE, check=True
+    )
+    return [json.loads(line) for line in done.stdout.decode().splitlines() if line.startswith("{")]
+
+
+def _main(title: str) -> None:
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    run = _run()
+    steps = list(run.steps.exclude(title=SPARE))
+    bare, journal = [], []
+    for pair in range(PAIRS):
+        journal.append(_timed(_journal, run, steps[pair % len(steps)]))
+        bare.append(_timed(_bare, run))
+    mine, reference = statistics.median(journal) * 1000, statistics.median(bare) * 1000
+    ratio = reference / mine
+    row = {
+        "name": f"journal of a step, {title}", "value": f"{mine:.2f} ms", 
+        "reference": f"two bare commits {reference:.2f} ms",
+        "ratio": f"{ratio:.2f} ×", "goal": f"≥ {GOAL} ×", "reached": ratio >= GOAL,
+    }  # fmt: skip
+    print(json.dumps(row, ensure_ascii=False))
+
+
+def _timed(act: Callable[..., object], *given: Any) -> float:
+    begun = time.perf_counter()
+    act(*given)
+    return time.perf_counter() - begun
+
+
+def _bare(run: Any) -> None:
+    """Two transactions of one row each."""
+    from weilu.execution.models import Run
+
+    for _ in range(2):
+        Run.objects.filter(id=run.id).update(version_from="1.0.0")
+
+
+def _journal(run: Any, step: Any) -> None:
+    """Intent and result of one step; another one stays waiting, so that the run goes on."""
+    from weilu.execution import journal
+
+    journal.begin(run, step)
+    journal.settle(run, step, ok=True, words="已安装", result={"release": "1.1.0"})
+
+
+def _run() -> Any:
+    from django.db import transaction
+
+    from tests.cast import make_cast, make_change, make_installation
+    from weilu.execution.actions import order_run
+    from weilu.execution.models import Run, RunStep
+    from weilu.kernel.times import iso, now
+
+    cast = make_cast()
+    installation = make_installation(cast)
+    item = make_change(cast, installation).item
+    orders = {
+        "version": "1.1.0", "wheel": "jzdesk-1.1.0-py3-none-any.whl", "sha256": "a" * 64,
+        "window_from": iso(now()), "window_to": iso(now() + timedelta(hours=1)),
+        "criteria": [{"title": "版本", "path": "/healthz", "expect": "1.1.0"}], "way_back": "恢复备份",
+    }  # fmt: skip
+    with transaction.atomic():
+        run = order_run(cast.chen, item, installation, orders, "5" * 64)
+    RunStep.objects.create(run=run, key="open_writes", title=SPARE, ordinal=99)
+    Run.objects.filter(id=run.id).update(fence=1)
+    found = Run.objects.select_related("item__owner", "owner").get(id=run.id)
+    found.steps.filter(key__in=("check_source", "prove_backup", "rehearse", "wait_window", "accept")).delete()
+    return found
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])
