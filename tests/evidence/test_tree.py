@@ -102,6 +102,12 @@ def test_recomputed_from_the_leaves_alone(size: int):
     assert tree.recompute(leaves) == (size, naive_root(LEAVES[:size]))
 
 
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 8, 11, 12, 13, 16, 31, 32, 64, 67, 100])
+def test_recomputed_block_by_block(monkeypatch, size: int):
+    monkeypatch.setattr(tree, "BLOCK", 4)
+    assert tree.recompute(str(number).encode() for number in range(size)) == (size, naive_root(LEAVES[:size]))
+
+
 def test_a_leaf_outside_the_tree_has_no_proof():
     with pytest.raises(ValueError, match="not in the tree"):
         tree.inclusion_proof(grown(5), 5, 5)

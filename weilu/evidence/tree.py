@@ -6,10 +6,12 @@ level k − 1. A tile at the right edge is shorter; what a tile once held never 
 
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
+from itertools import islice
 
 HASH = 32
 WIDTH = 256
 LEVEL_BITS = 8
+BLOCK = 1 << 14  # leaves hashed at a time when a root is computed anew; a power of two
 EMPTY_ROOT = sha256(b"").digest()
 
 Tiles = dict[tuple[int, int], bytes]
@@ -169,14 +171,13 @@ def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, path: Se
 
 
 def recompute(leaves: Iterable[bytes]) -> tuple[int, bytes]:
-    """Number of leaves and root, computed from the leaves alone with one hash kept for each height."""
-    make, size = sha256, 0
+    """Number of leaves and root, computed from the leaves alone; holds a block of them and a hash for each height."""
+    source, make, size = iter(leaves), sha256, 0
     pending: list[bytes] = []
-    for leaf in leaves:
-        value, size = make(b"\x00" + leaf).digest(), size + 1
-        carry = size
-        while not carry & 1:
-            value, carry = make(b"\x01" + pending.pop() + value).digest(), carry >> 1
+    while block := [make(b"\x00" + leaf).digest() for leaf in islice(source, BLOCK)]:
+        value, carry, size = _folded(block), size // BLOCK + 1, size + len(block)
+        while len(block) == BLOCK and not carry & 1:
+            value, carry = node_hash(pending.pop(), value), carry >> 1
         pending.append(value)
     if not pending:
         return 0, EMPTY_ROOT
@@ -184,6 +185,16 @@ def recompute(leaves: Iterable[bytes]) -> tuple[int, bytes]:
     while pending:
         value = node_hash(pending.pop(), value)
     return size, value
+
+
+def _folded(hashes: list[bytes]) -> bytes:
+    """The root over leaf hashes, height by height; one without a partner goes up as it is."""
+    make = sha256
+    while len(hashes) > 1:
+        one = iter(hashes)
+        above = [make(b"\x01" + left + right).digest() for left, right in zip(one, one, strict=False)]
+        hashes = [*above, hashes[-1]] if len(hashes) & 1 else above
+    return hashes[0]
 
 
 def _split(width: int) -> int:
