@@ -54,6 +54,9 @@ def add_person(
         raise Refused(_("工号 %(name)s 已有人用，换一个") % {"name": username}, field="username")
     if len(password) < 10:
         raise Refused(_("密码至少 10 个字符"), field="password")
+    if _printable(password) != password:
+        raise Refused(_("密码里有不可见的字符。换一个密码"), field="password")
+    department = text.line(department, _("部门"), field="department", longest=60, required=False)
     place = Department.objects.get_or_create(organisation=organisation, name=department)[0] if department else None
     person = Person(
         username=username,
@@ -81,7 +84,7 @@ def give_role(by: Person | None, person: Person, owner: Organisation, role: str,
     _may_manage(by, owner)
     if role not in ROLES:
         raise Refused(_("没有「%(role)s」这个角色") % {"role": role}, field="role")
-    RoleHolding.objects.get_or_create(person=person, owner=owner, role=role)
+    RoleHolding.objects.get_or_create(person=person, owner=owner, role=role, until=None)
     if not Grant.objects.in_force(now()).filter(person=person, organisation=owner).exists():
         Grant.objects.create(person=person, organisation=owner, source=source)
     stage(
@@ -110,6 +113,8 @@ def end_role(by: Person, person: Person, owner: Organisation, role: str) -> None
 def name_head(by: Person | None, department: Department, head: Person) -> None:
     """Name who heads a department: the person `dept_head(requester)` leads to."""
     _may_manage(by, department.organisation)
+    if head.organisation_id != department.organisation_id:
+        raise Refused(_("%(name)s 不是本单位的人") % {"name": head.name}, field="person")
     Department.objects.filter(id=department.id).update(head=head)
     stage(
         "accounts.head_named",
@@ -124,8 +129,9 @@ def sign_in(username: str, password: str, address: str) -> Person:
 
     Not one transaction: a failure must stay counted although the act is refused.
     """
-    person = Person.objects.filter(username=username.strip(), is_active=True).select_related("organisation").first()
-    person = _try_password(username.strip()[:40], person, password, address)
+    username = _as_typed(username)
+    known = Person.objects.filter(username=username, is_active=True).select_related("organisation").first()
+    person = _try_password(username, known, password, address)
     with transaction.atomic():
         SignInTry.objects.filter(username=person.username, address=address).delete()
         stage("accounts.signed_in", {"person": person.actor}, actor=person.actor, org=person.organisation.code)
@@ -145,12 +151,21 @@ def _try_password(username: str, person: Person | None, password: str, address: 
     of_address: list[datetime] = list(recent.filter(address=address).values_list("at", flat=True))
     rules.check_not_throttled(of_name, of_address, instant)
     # An unknown name costs the same hash as a known one, so that names cannot be told by the clock.
-    if not matches(password, person.password if person else _decoy()):
+    if not matches(_printable(password), person.password if person else _decoy()):
         SignInTry.objects.create(username=username, address=address)
         raise rules.wrong_password(len(of_name) + 1)
     if person is None:
         raise rules.wrong_password(len(of_name) + 1)
     return person
+
+
+def _as_typed(username: str) -> str:
+    """The name in half-width, fit to ask a database for; what no name can hold becomes a sign that no name has."""
+    return _printable(username.translate(text.FULL_WIDTH).strip())[:40]
+
+
+def _printable(typed: str) -> str:
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in typed)
 
 
 _decoys: list[str] = []

@@ -128,7 +128,9 @@ class RoleHolding(models.Model):
     objects = DatedRows.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["person", "owner", "role"], name="one_holding")]
+        constraints = [
+            models.UniqueConstraint(fields=["person", "owner", "role"], condition=Q(until=None), name="one_holding")
+        ]  # a role that ended may be given again: the old period stays
 
 
 class Grant(models.Model):

@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
                 ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holdings', to='accounts.person')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('person', 'owner', 'role'), name='one_holding')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('until', None)), fields=('person', 'owner', 'role'), name='one_holding')],
             },
         ),
     ]
