@@ -100,12 +100,12 @@ def say_in_step(by: Person, item: WorkItem, *, turn: int, subject: str, words: s
     item, flow, step = _locked(item, turn)
     if step.form != form:
         raise Refused(_("「%(step)s」要填写内容，不能只签名") % {"step": step.title}, rules.NO_STEP_SKIPPED)
-    visit, seats = _seated(by, item, flow, step)
+    mine, seats = _seated(by, item, flow, step)
     if item.subject and not form:
         rules.check_subject(subject, item.subject)
     rules.check_gates(gates_of(item, step))
-    _say(by, item, flow, step, visit, Opinion.Act.AGREE, words)
-    _settle(by, item, flow, step, visit, seats)
+    _say(mine.person, item, flow, step, mine.visit, Opinion.Act.AGREE, words)
+    _settle(mine, Opinion.Act.AGREE, item, flow, step, seats)
     return item
 
 
@@ -116,9 +116,9 @@ def refuse_step(by: Person, item: WorkItem, *, turn: int, words: str) -> WorkIte
     if step.veto:
         raise Refused(_("这一步不同意就是退回。用「退回」并写明退到哪一步"), rules.NO_STEP_SKIPPED)
     words = text.prose(words, _("意见"), field="words", longest=1000)
-    visit, seats = _seated(by, item, flow, step)
-    _say(by, item, flow, step, visit, Opinion.Act.REFUSE, words)
-    _settle(by, item, flow, step, visit, seats)
+    mine, seats = _seated(by, item, flow, step)
+    _say(mine.person, item, flow, step, mine.visit, Opinion.Act.REFUSE, words)
+    _settle(mine, Opinion.Act.REFUSE, item, flow, step, seats)
     return item
 
 
@@ -127,10 +127,10 @@ def return_item(by: Person, item: WorkItem, *, turn: int, to: str, words: str) -
     """Send the item back to an earlier visited step, with a reason; opinions stay, a new visit opens there."""
     item, flow, step = _locked(item, turn)
     words = text.prose(words, _("退回原因"), field="words", longest=1000)
-    visit, _seats = _seated(by, item, flow, step)
+    mine, _seats = _seated(by, item, flow, step)
     rules.check_return(flow, step, to, _visited(item))
-    _say(by, item, flow, step, visit, Opinion.Act.RETURN, words, to=to)
-    _go_back(item, flow, visit, to, words, Outcome.RETURNED, resume=step.key if step.direct else "")
+    _say(mine.person, item, flow, step, mine.visit, Opinion.Act.RETURN, words, to=to)
+    _go_back(item, flow, mine.visit, to, words, Outcome.RETURNED, resume=step.key if step.direct else "")
     announce("process.item_returned", item=item, by=by, to=to)
     return item
 
@@ -201,11 +201,7 @@ def note(
 
 
 def _locked(item: WorkItem, turn: int) -> tuple[WorkItem, Flow, Step]:
-    found = (
-        WorkItem.objects.select_for_update(of=("self",))
-        .select_related("flow", "owner", "system", "requester__department")
-        .get(id=item.id)
-    )
+    found = WorkItem.objects.select_for_update(of=("self",)).select_related("flow", "owner").get(id=item.id)
     if found.state != WorkItem.State.OPEN:
         raise Stale(_("工单已办结，不能再改"), rules.NO_STEP_SKIPPED)
     rules.check_turn(turn, found.turn)
@@ -213,9 +209,10 @@ def _locked(item: WorkItem, turn: int) -> tuple[WorkItem, Flow, Step]:
     return found, flow, flow.step(found.step)
 
 
-def _seated(by: Person, item: WorkItem, flow: Flow, step: Step) -> tuple[StepVisit, list[Seat]]:
-    """The open visit and its seats, when `by` holds one that is still open."""
-    seats = list(Seat.objects.filter(item=item, visit__outcome=Outcome.OPEN).select_related("visit", "person"))
+def _seated(by: Person, item: WorkItem, flow: Flow, step: Step) -> tuple[Seat, list[Seat]]:
+    """The seat of `by` in the open visit, while it is open itself, and all seats of that visit."""
+    found = Seat.objects.filter(item=item, visit__outcome=Outcome.OPEN)
+    seats = list(found.select_related("visit", "person__organisation"))
     rules.check_not_barred(flow, step, by.id, acted(item, step.not_also))
     mine = next((seat for seat in seats if seat.person_id == by.id), None)
     waiting = "、".join(seat.person.name for seat in seats if seat.open)
@@ -227,13 +224,13 @@ def _seated(by: Person, item: WorkItem, flow: Flow, step: Step) -> tuple[StepVis
         )
     if not mine.open:
         raise Refused(_("您已签过这一步"), rules.NO_STEP_SKIPPED, help=_("在等 %(names)s") % {"names": waiting})
-    return mine.visit, seats
+    return mine, seats
 
 
 def _say(
     by: Person, item: WorkItem, flow: Flow, step: Step, visit: StepVisit, act: str, words: str, to: str = ""
 ) -> None:
-    """One opinion, with its evidence; it is never changed."""
+    """One opinion, with its evidence; it is never changed. The caller closes the seat it was said from."""
     words = text.prose(words, _("意见"), field="words", longest=1000, required=False)
     data = {
         "number": item.number, "step": step.key, "title": step.title, "visit": visit.ordinal, "act": act,
@@ -245,17 +242,23 @@ def _say(
     Opinion.objects.create(
         visit=visit, item=item, person=by, act=act, words=words, subject=item.subject, evidence=ref, at=now()
     )
-    Seat.objects.filter(visit=visit, person=by).update(open=False)
 
 
-def _settle(by: Person, item: WorkItem, flow: Flow, step: Step, visit: StepVisit, seats: list[Seat]) -> None:
-    said = dict(Opinion.objects.filter(visit=visit).values_list("person_id", "act"))
-    agreed = {person for person, act in said.items() if act == Opinion.Act.AGREE}
+def _settle(mine: Seat, act: str, item: WorkItem, flow: Flow, step: Step, seats: list[Seat]) -> None:
+    """What follows from `act`, just said from the seat `mine`."""
+    visit = mine.visit
+    said = {seat.person_id: str(Opinion.Act.AGREE) for seat in seats if not seat.open}
+    if not step.veto:  # elsewhere a refusal ends the visit: whoever has left their seat has agreed
+        said = dict(Opinion.objects.filter(visit=visit).values_list("person_id", "act"))
+    said[mine.person_id] = act
+    agreed = {person for person, word in said.items() if word == Opinion.Act.AGREE}
     asked = {seat.person_id for seat in seats}
     match rules.outcome(step, asked, agreed, set(said) - agreed):
+        case "open":
+            Seat.objects.filter(id=mine.id).update(open=False)
         case "done":
             _finish(item, visit, Outcome.DONE)
-            announce("process.step_done", item=item, step=step, by=by)
+            announce("process.step_done", item=item, step=step, by=mine.person)
             _enter(item, flow, visit.resume or step.then)
         case "returned":
             target = rules.return_targets(flow, step, _visited(item))[-1]
