@@ -15,7 +15,7 @@ from weilu.execution.steps import FORWARD
 from weilu.kernel.times import iso, now
 from weilu.process.models import WorkItem
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.execution.urls")]
+pytestmark = pytest.mark.django_db
 
 
 def make_run(cast: Cast) -> Run:

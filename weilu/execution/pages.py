@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
 from weilu.execution.models import Run, RunEvent, RunStep
-from weilu.execution.steps import BEFORE_STOP
+from weilu.execution.steps import BEFORE_STOP, FACTS
 from weilu.kernel.times import SHANGHAI
 from weilu.process.models import Fact
 
@@ -22,6 +22,7 @@ CELLS = {
 }  # fmt: skip
 STEP_SECONDS = 2  # what a step takes when nothing is known of this installation
 LAST_CALL = timedelta(minutes=2)  # kept of the window for the way back
+PROVED = (*FACTS.values(), "run.concluded")  # rooms above record facts of their own with this run as source
 WIDTH = 1000  # of the drawing of the window
 SHOWN_LINES = 80
 
@@ -108,7 +109,7 @@ def run_view(run: Run, person: Person, at: datetime) -> RunView:
         lines=events, hidden=max(0, seq - len(events)), seq=seq, present=present, asks=run.state == Run.State.ASKS,
         may_cancel=run.live and not begun and run.cancelled_by is None and engineer,
         may_answer=run.state == Run.State.ASKS and engineer,
-        facts=list(Fact.objects.filter(item=run.item, source=run.number).order_by("id")),
+        facts=list(Fact.objects.filter(item=run.item, source=run.number, key__in=PROVED).order_by("id")),
         took=_span(int((run.ended_at - run.started_at).total_seconds())) if run.ended_at and run.started_at else "",
     )  # fmt: skip
 
