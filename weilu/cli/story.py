@@ -24,7 +24,7 @@ from weilu.records.queries import paper_of, sheet_of
 
 HERE = "127.0.0.1"
 BAR = 24
-LINES = 44
+LINES = 39
 
 
 @dataclass(frozen=True)
