@@ -1,11 +1,11 @@
 """Each action is one POST: `/api/v1/{room}/{verb}`; what a person may do here is what the pages let them do."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router, Schema
+from pydantic import AwareDatetime
 
 from weilu.accounts import actions as accounts
 from weilu.accounts.models import Department, Organisation, Person
@@ -74,8 +74,8 @@ class PlanIn(ItemAct):
     impact: str
     risk: str
     way_back: str
-    window_from: datetime
-    window_to: datetime
+    window_from: AwareDatetime  # an instant: with its offset, or nobody knows which hour is meant
+    window_to: AwareDatetime
     criteria: list[CriterionIn]
     upgrade_notes: str
 
@@ -251,6 +251,13 @@ def give_feedback(request: HttpRequest, act: FeedbackIn) -> Done:
 def cancel_run(request: HttpRequest, act: RunAct) -> Done:
     run = Run.objects.fetch(reader(request), act.run)
     execution.cancel_run(reader(request), run)
+    return _done(run)
+
+
+@router.post("/execution/answer_step", response=Done)
+def answer_step(request: HttpRequest, act: RunAnswer) -> Done:
+    run = Run.objects.fetch(reader(request), act.run)
+    execution.answer_step(reader(request), run, answer=act.answer)
     return _done(run)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from ninja import Router
 
@@ -26,12 +27,15 @@ LISTS: dict[str, Callable[..., list[Row]]] = {
 @router.get("/items", summary="Work items: todo, done, mine or all")
 def items(request: HttpRequest, list: str = "todo", after: str = "") -> dict[str, Any]:
     """One page of items and the cursor of the next; `next` is empty on the last page."""
-    rows = LISTS.get(list, queries.todo)(reader(request), after=after)
+    try:
+        rows = LISTS[list](reader(request), after=after)
+    except (KeyError, ValueError, OverflowError, OSError) as problem:  # no such list, or not a cursor we gave
+        raise BadRequest(str(problem)) from None
     following = rows[-1].cursor if len(rows) == queries.PAGE else ""
     return {"items": [_row(row) for row in rows], "next": following}
 
 
-@router.get("/changes/{uid}", summary="One change: step, need, plan, gates, runs")
+@router.get("/changes/{uuid:uid}", summary="One change: step, need, plan, gates, runs")
 def change(request: HttpRequest, uid: UUID) -> dict[str, Any]:
     """What its page shows, as data."""
     found = change_view(reader(request), uid)

@@ -1,5 +1,6 @@
 """What follows by itself: users are told, acceptance is filed, the sheet is frozen, its signatures move the item."""
 
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
@@ -32,6 +33,7 @@ def subscribe_all() -> None:
     subscribe("records.number_cancelled", on_number_cancelled)
 
 
+@translation.override("zh-hans")  # sheet and notices are official Chinese texts, whatever page the act came from
 def on_step_entered(item: WorkItem, step: Step) -> None:
     """Carry out the automatic step of a change; freeze the sheet when its signing is reached."""
     if item.kind != "change":
@@ -75,6 +77,7 @@ def _notify_users(item: WorkItem) -> None:
     conclude_step(item, "notice", words)
 
 
+@translation.override("zh-hans")
 def on_run_finished(run: Run) -> None:
     """File criteria and results with the security office (CHG-5); tell the engineer how it ended."""
     if run.item.kind != "change" or run.live:

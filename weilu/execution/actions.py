@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
@@ -19,6 +20,7 @@ from weilu.process.models import WorkItem
 from weilu.systems.models import Installation
 
 
+@translation.override("zh-hans")  # titles of steps go to the record sheet, an official Chinese form
 def order_run(by: Person, item: WorkItem, installation: Installation, orders: dict[str, Any], subject: str) -> Run:
     """Queue a run of `orders`, which stand approved as `subject`; part of an action above, which has checked that.
 

@@ -13,12 +13,16 @@ from weilu.execution.models import Run, RunStep
 from weilu.execution.target.criteria import check_all
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import SHANGHAI, now
+from weilu.process.models import Fact
 
 Done = tuple[str, dict[str, Any]]
 
 
-def recheck(run: Run, *, approval: bool, window: bool) -> None:
-    """Raises Refused unless the plan stands approved, and its window is open, at this moment."""
+def recheck(run: Run, *, approval: bool, window: bool, proof: bool) -> None:
+    """Raises Refused unless, at this moment, the plan stands approved, its window is open and the proofs are there."""
+    if proof:
+        facts = Fact.objects.filter(item=run.item, subject=run.subject, source=run.number).order_by("id")
+        rules.check_proven(dict(facts.values_list("key", "holds")))
     if approval:
         check_approved(run.item, run.subject)
     if window:

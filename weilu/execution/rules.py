@@ -1,10 +1,12 @@
 """The pure rules of a run."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import Refused
@@ -16,6 +18,11 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 PLACE = re.compile(r"/[^\x00-\x1f]{0,290}")
 MOST_CRITERIA = 50
+PROVEN_FIRST = {
+    "integrity.verified": gettext_noop("升级包的来源与完整性"),
+    "backup.restored": gettext_noop("备份可恢复"),
+    "rehearsal.matched": gettext_noop("演练"),
+}
 
 
 def check_orders(orders: dict[str, Any]) -> None:
@@ -51,6 +58,16 @@ def check_window(start: datetime, end: datetime, at: datetime) -> None:
         raise Refused(_("窗口的结束早于开始"), field="window_to")
     if at >= end:
         raise Refused(_("窗口已关闭。重新安排窗口并送审后再执行"), field="window_to")
+
+
+def check_proven(proved: Mapping[str, bool]) -> None:
+    """BACKUP_FIRST: nothing stops before this very run has proved source, backup and rehearsal.
+
+    `proved` tells for each key of a fact how it stands on record from this run.
+    """
+    for key, words in PROVEN_FIRST.items():
+        if not proved.get(key):
+            raise Refused(_("%(what)s还没有证明，不能停止旧版本") % {"what": _(words)}, BACKUP_FIRST)
 
 
 def check_may_cancel(live: bool, stopped: bool) -> None:

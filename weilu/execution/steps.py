@@ -47,6 +47,7 @@ KINDS = {
 BEFORE_STOP = FORWARD[: FORWARD.index("stop")]
 IN_WINDOW = ("hold_writes", "stop")  # not begun once the window is over; writes are held from the first on
 HOLDING = ("stop",)  # a failure here that left the installation untouched needs no way back
+PROOF_FIRST = ("hold_writes", "stop")  # before these it asks whether source, backup and rehearsal are proved
 RECHECKED = ("check_source", "hold_writes", "stop")  # before these the worker asks again whether the plan is approved
 FACTS = {
     "check_source": "integrity.verified",

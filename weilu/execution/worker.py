@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from weilu.execution import ansible, inplace, journal, lease
 from weilu.execution.models import Run, RunStep
-from weilu.execution.steps import BEFORE_STOP, IN_WINDOW, RECHECKED
+from weilu.execution.steps import BEFORE_STOP, IN_WINDOW, PROOF_FIRST, RECHECKED
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 
@@ -166,7 +166,9 @@ def _recheck(run: Run, step: RunStep) -> str:
     if run.phase != Run.Phase.FORWARD:
         return ""
     try:
-        inplace.recheck(run, approval=step.key in RECHECKED, window=step.key in IN_WINDOW)
+        inplace.recheck(
+            run, approval=step.key in RECHECKED, window=step.key in IN_WINDOW, proof=step.key in PROOF_FIRST
+        )
     except Refused as problem:
         return str(problem.reason)
     return ""

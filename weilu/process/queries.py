@@ -45,7 +45,7 @@ def todo(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
     if after:
         due, number = after.rsplit("_", 1)
         seats = seats.filter(id__gt=int(number), due_at=None) if due == "none" else _after_due(seats, due, int(number))
-    found = list(seats.select_related("item__system", "item__flow", "item__owner", "visit")[:limit])
+    found = list(seats.select_related("item").prefetch_related("item__system", "item__flow")[:limit])
     return _rows([(s.item, s.due_at, s.since, f"{s.due_at.timestamp() if s.due_at else 'none'}_{s.id}") for s in found])
 
 
@@ -62,7 +62,7 @@ def done(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
     if after:
         said = said.filter(id__lt=int(after))
     newest: dict[int, Opinion] = {}
-    for opinion in said.select_related("item__system", "item__flow", "item__owner")[: limit * 3]:
+    for opinion in said.select_related("item").prefetch_related("item__system", "item__flow")[: limit * 3]:
         newest.setdefault(opinion.item_id, opinion)
     found = list(newest.values())[:limit]
     return _rows([(o.item, o.item.due_at, o.at, str(o.id)) for o in found])
@@ -73,7 +73,7 @@ def mine(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
     items = WorkItem.objects.visible_to(person).filter(requester=person).order_by("-id")
     if after:
         items = items.filter(id__lt=int(after))
-    found = items.select_related("system", "flow", "owner")[:limit]
+    found = items.prefetch_related("system", "flow")[:limit]
     return _rows([(item, item.due_at, item.opened_at, str(item.id)) for item in found])
 
 
@@ -87,7 +87,7 @@ def all_items(person: Person, kind: str = "", after: str = "", limit: int = PAGE
         items = items.filter(named)
     if after:
         items = items.filter(id__lt=int(after))
-    found = items.select_related("system", "flow", "owner")[:limit]
+    found = items.prefetch_related("system", "flow")[:limit]
     return _rows([(item, item.due_at, item.opened_at, str(item.id)) for item in found])
 
 
@@ -101,10 +101,13 @@ def counts(person: Person) -> dict[str, int]:
 
 
 def _rows(found: list[tuple[WorkItem, datetime | None, datetime, str]]) -> list[Row]:
+    """The rows of a list; what many of them share (system, flow, people) is read once, not joined to each."""
+    open_seats = Seat.objects.filter(item_id__in={item.id for item, *_rest in found}, open=True)
+    seats = list(open_seats.values_list("item_id", "person_id"))
+    people = Person.objects.select_related("organisation").in_bulk({person for _item, person in seats})
     waiting: dict[int, list[Person]] = {}
-    seats = Seat.objects.filter(item_id__in={item.id for item, *_rest in found}, open=True)
-    for seat in seats.select_related("person__organisation"):
-        waiting.setdefault(seat.item_id, []).append(seat.person)
+    for item_id, person_id in seats:
+        waiting.setdefault(item_id, []).append(people[person_id])
     rows = []
     for item, due, since, cursor in found:
         flow = parse_flow(item.flow.source)

@@ -129,8 +129,7 @@ def _keys(given: Any, known: dict[str, str], label: str, field: str) -> list[str
 
 def _texts(row: dict[str, Any], keys: tuple[str, ...], field: str) -> dict[str, str]:
     return {
-        key: text.line(row.get(key), _("表格内容"), field=field, longest=300, required=key == keys[0])
-        for key in keys
+        key: text.line(row.get(key), _("表格内容"), field=field, longest=300, required=key == keys[0]) for key in keys
     }
 
 

@@ -15,7 +15,14 @@ from weilu.systems.models import Installation, System
 
 @action("systems.register_system")
 def register_system(
-    by: Person, owner: Organisation, *, code: str, name: str, importance: str, running: bool = True, backup_owner: Person | None = None
+    by: Person,
+    owner: Organisation,
+    *,
+    code: str,
+    name: str,
+    importance: str,
+    running: bool = True,
+    backup_owner: Person | None = None,
 ) -> System:
     """Put a system of the customer on the register; only its administrator may."""
     _may_manage(by, owner)
