@@ -29,7 +29,7 @@ def change_of(person: Person, uid: UUID | str) -> Change:
     item: WorkItem = WorkItem.objects.select_related("system", "flow", "owner", "requester__organisation").fetch(
         person, uid
     )
-    found = Change.objects.filter(item=item).select_related("installation").first()
+    found: Change | None = Change.objects.filter(item=item).select_related("installation").first()
     if found is None:
         raise NotVisible(str(uid))
     found.item = item

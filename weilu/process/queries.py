@@ -41,7 +41,7 @@ class Row:
 
 def todo(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
     """What waits for `person`, the earliest due first, undated last; `after` is the last row's cursor."""
-    seats = Seat.objects.filter(person=person, open=True).order_by("due_at", "id")
+    seats: QuerySet[Seat] = Seat.objects.filter(person=person, open=True).order_by("due_at", "id")
     if after:
         due, number = after.rsplit("_", 1)
         seats = seats.filter(id__gt=int(number), due_at=None) if due == "none" else _after_due(seats, due, int(number))
@@ -143,11 +143,11 @@ def gates_of(item: WorkItem, step: Step) -> list[Gate]:
             matching[fact.key] = fact
     gates = []
     for key in step.gates:
-        title, fact = _(GATE_TITLES.get(key, key)), matching.get(key)
-        if fact and fact.holds:
-            gates.append(Gate(key, True, fact.proof))
-        elif fact:
-            gates.append(Gate(key, False, _("%(title)s未通过：%(proof)s") % {"title": title, "proof": fact.proof}))
+        title, found = _(GATE_TITLES.get(key, key)), matching.get(key)
+        if found and found.holds:
+            gates.append(Gate(key, True, found.proof))
+        elif found:
+            gates.append(Gate(key, False, _("%(title)s未通过：%(proof)s") % {"title": title, "proof": found.proof}))
         elif key in newest:
             gates.append(Gate(key, False, _("%(title)s已失效：它依据的是改前的方案") % {"title": title}, stale=True))
         else:
