@@ -264,11 +264,11 @@ def test_lists_ask_as_often_for_three_rows_as_for_one(cast, rows, django_assert_
             words="",
         )
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(5):
         assert len(todo(cast.zhao)) == rows
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(6):
         assert len(mine(cast.wang)) == rows
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(5):
         assert len(done(cast.wang)) == rows
     assert counts(cast.zhao)["todo"] == rows
 

@@ -137,10 +137,10 @@ def gates_of(item: WorkItem, step: Step) -> list[Gate]:
         return []
     newest: dict[str, Fact] = {}
     matching: dict[str, Fact] = {}
-    for fact in Fact.objects.filter(item=item, key__in=step.gates).order_by("id"):
-        newest[fact.key] = fact
-        if fact.subject == item.subject:
-            matching[fact.key] = fact
+    for found in Fact.objects.filter(item=item, key__in=step.gates).order_by("id"):
+        newest[found.key] = found
+        if found.subject == item.subject:
+            matching[found.key] = found
     gates = []
     for key in step.gates:
         title, found = _(GATE_TITLES.get(key, key)), matching.get(key)
