@@ -47,12 +47,26 @@ def rows() -> list[dict[str, Any]]:
     """Both databases, one after the other."""
     from tests.support.postgres import NoPostgres, private_server
 
-    found = _measured("SQLite", "")
+    found = [_disk(), *_measured("SQLite", "")]
     try:
         found += _measured("PostgreSQL", _with_database(private_server(durable=True)))
     except NoPostgres as problem:
         print(f"PostgreSQL is left out: {problem}", file=sys.stderr)
     return found
+
+
+def _disk() -> dict[str, Any]:
+    """What the disk itself takes to keep 4 KB: below a few tenths of a millisecond, all that counts is Python."""
+    place = Path(os.environ["WEILU_DATA_DIR"]) / "fsync"
+    with place.open("wb", buffering=0) as out:
+
+        def keep() -> None:
+            out.write(b"x" * 4096)
+            os.fsync(out.fileno())
+
+        took = statistics.median(_timed(keep) for _turn in range(PAIRS))
+    name = "fsync of 4 KB on this disk (ms)"
+    return {"name": name, "value": round(took, 2), "reference": None, "ratio": None, "goal": None, "reached": None}
 
 
 def _with_database(url: str) -> str:
