@@ -143,11 +143,11 @@ def gates_of(item: WorkItem, step: Step) -> list[Gate]:
             matching[found.key] = found
     gates = []
     for key in step.gates:
-        title, found = _(GATE_TITLES.get(key, key)), matching.get(key)
-        if found and found.holds:
-            gates.append(Gate(key, True, found.proof))
-        elif found:
-            gates.append(Gate(key, False, _("%(title)s未通过：%(proof)s") % {"title": title, "proof": found.proof}))
+        title, fact = _(GATE_TITLES.get(key, key)), matching.get(key)
+        if fact and fact.holds:
+            gates.append(Gate(key, True, fact.proof))
+        elif fact:
+            gates.append(Gate(key, False, _("%(title)s未通过：%(proof)s") % {"title": title, "proof": fact.proof}))
         elif key in newest:
             gates.append(Gate(key, False, _("%(title)s已失效：它依据的是改前的方案") % {"title": title}, stale=True))
         else:
