@@ -49,10 +49,12 @@ def register_installation(
 ) -> Installation:
     """Record where an application of the system runs and where its releases come from."""
     _may_manage(by, system.owner)
-    address = urlsplit(url)
-    if address.scheme not in ("http", "https") or not address.hostname or address.username:
+    url = text.code(url, _("地址"), field="url", longest=200)
+    if not _is_address(url):
         raise Refused(_("地址应形如 http://主机:端口，不带用户名"), field="url")
-    for field, path in (("root", root), ("channel", channel), ("keyring", keyring)):
+    places = {"root": (_("安装目录"), root), "channel": (_("渠道"), channel), "keyring": (_("密钥环"), keyring)}
+    for field, (label, path) in places.items():
+        path = text.line(path, label, field=field, longest=300)
         if not path.startswith("/") or ".." in path.split("/"):
             raise Refused(_("%(path)s 应是完整路径，不含 ..") % {"path": path[:80]}, field=field)
     found = Installation.objects.create(
@@ -60,10 +62,10 @@ def register_installation(
         system=system,
         name=text.code(name, _("应用名"), field="name", longest=60),
         host=text.code(host, _("主机"), field="host", longest=100),
-        root=text.line(root, _("安装目录"), field="root", longest=300),
+        root=root.strip(),
         url=url.rstrip("/"),
-        channel=channel,
-        keyring=keyring,
+        channel=channel.strip(),
+        keyring=keyring.strip(),
         version=text.code(version, _("版本"), field="version", longest=40),
     )
     data = {"system": system.code, "name": found.name, "host": found.host, "root": root, "channel": channel}
@@ -81,6 +83,15 @@ def name_users(by: Person, system: System, users: Sequence[Person]) -> None:
     system.users.set(users)
     names = sorted(person.actor for person in users)
     stage("systems.users_named", {"system": system.code, "users": names}, actor=by.actor, org=system.owner.code)
+
+
+def _is_address(url: str) -> bool:
+    """Whether it names a scheme, a host and perhaps a port of HTTP, and nobody's password."""
+    try:
+        address = urlsplit(url)
+        return address.scheme in ("http", "https") and bool(address.hostname) and not address.username and address.port != 0
+    except ValueError:  # brackets that do not close, a port beyond 65535
+        return False
 
 
 def _may_manage(by: Person, owner: Organisation) -> None:

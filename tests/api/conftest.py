@@ -1,0 +1,100 @@
+"""江州's whole story on record, every id of it, and the words that no other tenant may ever read."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.channel import Channel, build_channel
+from tests.cast import Cast, make_change, make_installation
+from tests.changes.steps import bring
+from weilu.changes.models import Change
+from weilu.evidence.actions import tick
+from weilu.evidence.models import Entry
+from weilu.execution.models import Run
+from weilu.notify.models import Notice
+from weilu.records.models import RecordSheet
+
+TITLE, NEED = "预约平台升级到 1.1.0", "预约时要能写备注。"
+
+
+@dataclass
+class Told:
+    """One closed change and one that is on its way, with all they left."""
+
+    cast: Cast
+    closed: Change
+    open: Change
+    run: Run
+    sheet: RecordSheet
+
+    @property
+    def uids(self) -> dict[str, str]:
+        """Every uid of 江州, by what it names."""
+        rows: dict[str, Any] = {
+            "closed item": self.closed.item, "open item": self.open.item, "run": self.run, "sheet": self.sheet,
+            "system": self.run.item.system, "installation": self.run.installation, "customer": self.cast.jz,
+            "person": self.cast.wang, "notice": Notice.objects.filter(person=self.cast.wang).first(),
+        }  # fmt: skip
+        return {name: str(row.uid) for name, row in rows.items()}
+
+    @property
+    def numbers(self) -> list[str]:
+        return [self.closed.item.number, self.open.item.number, self.run.number, self.sheet.number]
+
+    @property
+    def digests(self) -> list[str]:
+        """Digests by which something of 江州 is known: the plan, the frozen sheet, its printed file."""
+        return [self.run.subject, self.sheet.digest, self.sheet.filed, self.run.plan["sha256"]]
+
+    @property
+    def indexes(self) -> list[int]:
+        """The places of 江州's entries in the log."""
+        return list(Entry.objects.filter(org="JZ").order_by("index").values_list("index", flat=True))
+
+    @property
+    def words(self) -> list[str]:
+        """Names, titles, numbers, ids and digests that a stranger must not read."""
+        people = [self.cast.wang, self.cast.li, self.cast.zhao, self.cast.qian, self.cast.wu, self.cast.zheng]
+        people += [self.cast.chen, self.cast.zhou]
+        named = [TITLE, NEED, "网上预约平台", "江州", "养老待遇科", "禾川", "app-01", "jzdesk", self.sheet.token]
+        return [
+            *named, *(one.name for one in people), *(one.username for one in people), *self.numbers, *self.digests,
+        ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def channel_source(tmp_path_factory: pytest.TempPathFactory) -> Channel:
+    return build_channel(tmp_path_factory.mktemp("channel"))
+
+
+@pytest.fixture
+def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
+    """A change played to its end, a second one at its security office, and the log placed and signed."""
+    shutil.copytree(channel_source.folder, tmp_path / "channel")
+    installation = make_installation(cast, tmp_path / "channel", channel_source.keyring)
+    closed = bring(cast, make_change(cast, installation, TITLE), "")
+    run, sheet = Run.objects.get(item=closed.item), RecordSheet.objects.get(item=closed.item)
+    installation.version = "1.0.0"
+    installation.save()
+    opened = bring(cast, make_change(cast, installation, TITLE), "security")
+    tick()
+    return Told(cast, closed, opened, run, sheet)
+
+
+def body_of(answer: Any) -> str:
+    """Everything an answer says: body (JSON read, so that escapes hide nothing) and headers."""
+    said = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    text: str = said.decode("utf-8", "replace")
+    if "json" in answer.headers.get("Content-Type", ""):
+        text += json.dumps(json.loads(text), ensure_ascii=False)
+    return text + str(dict(answer.headers))
+
+
+@pytest.fixture
+def change(cast: Cast, channel_source: Channel) -> Change:
+    """A fresh change of 江州 at its analysis."""
+    return make_change(cast, make_installation(cast, channel_source.folder, channel_source.keyring), TITLE)

@@ -1,0 +1,163 @@
+"""孙 and 何 belong to another tenant: by page, API, file or guessing they find nothing of 江州."""
+
+import json
+import re
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.api.conftest import Told, body_of
+from tests.api.walk import PARAMETER, addresses, bodies, filled, operations
+from tests.support.unchanged import every_row
+from weilu.kernel.rights import ANYONE
+
+CSRF = re.compile(r"""csrfmiddlewaretoken" value="\w+"|csrftoken=\w+|csrf[^"']*["'][^"']{64}["']""")
+REFERENCE = re.compile(r"\b[0-9a-f]{4}-[0-9a-f]{4}\b(?!-)")
+PUBLIC = {"healthz", "language", "theme", "login", "s/<slug:token>", "api/v1/openapi.json"}
+STRANGERS = ("sun", "he")
+# What an operation without any id of a row may answer to a stranger: their own inbox, or a refusal.
+OF_NOBODY = {"/api/v1/notify/mark_all_read": 200, "/api/v1/accounts/found_organisation": 409}
+
+
+def signed_in(person: Any) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(person)
+    return client
+
+
+def real(told: Told) -> dict[str, list[Any]]:
+    """Values for every parameter an address can have, from 江州's rows."""
+    uids = list(told.uids.values())
+    return {
+        "uuid:uid": uids, "uuidstr:uid": uids, "str:uid": [*uids, *told.numbers, *told.digests, str(told.closed.id)],
+        "int:index": told.indexes,
+    }  # fmt: skip
+
+
+def guessed() -> dict[str, list[Any]]:
+    return {"uuid:uid": [uuid.uuid4()], "uuidstr:uid": [uuid.uuid4()], "str:uid": [uuid.uuid4(), "JZ-BG-2031-9999"], "int:index": [9_999_999]}
+
+
+def protected() -> list[str]:
+    """Every route that is not open to anyone."""
+    routes = [(route, getattr(view, "weilu_right", None)) for route, view in addresses()]
+    assert {route for route, right in routes if right == ANYONE} == PUBLIC
+    return [route for route, right in routes if right != ANYONE]
+
+
+def leaks(told: Told, answer: Any) -> list[str]:
+    said = body_of(answer)
+    return [word for word in told.words if word in said]
+
+
+def test_the_test_would_see_a_leak(told: Told):
+    page = signed_in(told.cast.wang).get(f"/changes/{told.closed.item.uid}/")
+    assert {"网上预约平台", "王敏", told.closed.item.number} <= set(leaks(told, page))
+    data = signed_in(told.cast.wang).get(f"/api/v1/changes/{told.closed.item.uid}")
+    assert {"预约平台升级到 1.1.0", told.run.subject} <= set(leaks(told, data))
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_no_address_with_an_id_shows_a_stranger_anything(told: Told, who: str):
+    client, before = signed_in(getattr(told.cast, who)), every_row()
+    met: dict[str, set[int]] = {}
+    for route in (route for route in protected() if "<" in route):
+        for path in filled(route, real(told)):
+            answer = client.get(path)
+            met.setdefault(route, set()).add(answer.status_code)
+            assert leaks(told, answer) == [], path
+
+    wrong = {route: codes for route, codes in met.items() if not codes <= {403, 404, 405}}
+    assert wrong == {}
+    assert len(met) == sum("<" in route for route in protected())
+    assert every_row() == before
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_posting_to_an_address_with_an_id_changes_nothing(told: Told, who: str):
+    client, before = signed_in(getattr(told.cast, who)), every_row()
+    given = {"turn": told.open.item.turn, "words": "同意", "to": "design", "reason": "不要", "answer": "done"}
+    for route in (route for route in protected() if "<" in route):
+        for path in filled(route, real(told) | {"int:index": told.indexes[:2]}):
+            answer = client.post(path, given)
+            assert answer.status_code in (403, 404, 405), path
+            assert leaks(told, answer) == [], path
+    assert every_row() == before
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_lists_and_searches_of_a_stranger_hold_nothing_of_ours(told: Told, who: str):
+    client = signed_in(getattr(told.cast, who))
+    queries = ("", "?list=all", "?list=done", "?list=mine", "?q=上预约", "?q=BG", "?after=1", "?before=99999")
+    for route in (route for route in protected() if "<" not in route):
+        for query in queries:
+            answer = client.get(f"/{route}{query}")
+            assert answer.status_code in (200, 302, 400, 403, 405) or route == "api/v1/", route
+            assert leaks(told, answer) == [], route + query
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_a_hidden_id_and_a_guessed_one_get_the_same_answer(told: Told, who: str):
+    client = signed_in(getattr(told.cast, who))
+
+    def said(path: str) -> tuple[int, str]:
+        answer = client.get(path)
+        return answer.status_code, CSRF.sub("", REFERENCE.sub("number", body_of(answer))).replace(path, "path")
+
+    for route in (route for route in protected() if "<" in route):
+        answers = {said(path) for values in (real(told), guessed()) for path in filled(route, values)}
+        assert len(answers) == 1, (route, sorted(code for code, _body in answers))
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_no_operation_of_the_api_takes_an_id_of_ours(told: Told, who: str):
+    client, before = signed_in(getattr(told.cast, who)), every_row()
+    document = client.get("/api/v1/openapi.json").json()
+    values: dict[str, list[Any]] = {
+        "uuid": list(told.uids.values()), "owner": ["JZ"], "organisation": ["JZ"], "person": ["wangmin"],
+        "department": ["养老待遇科"], "string": ["x"], "integer": [told.open.item.turn], "boolean": [True],
+        "date-time": ["2031-01-01T00:00:00Z"], "people": [["wangmin"]],
+    }  # fmt: skip
+    met: dict[str, set[int]] = {}
+    for path, schema in operations(document):
+        for body in bodies(schema, document, values) if schema else [None]:
+            answer = client.post(path, json.dumps(body) if schema else "", content_type="application/json")
+            met.setdefault(path, set()).add(answer.status_code)
+            assert leaks(told, answer) == [], path
+
+    assert met == {path: {OF_NOBODY.get(path, 404)} for path in met}
+    assert len(met) > 20
+    assert every_row() == before
+
+
+def test_a_stranger_who_is_a_vendor_cannot_name_our_people_or_organisation(told: Told):
+    """何 administers the other customer and could give roles there: our people do not exist for her."""
+    client, before = signed_in(told.cast.he), every_row()
+    for body in (
+        {"owner": "HN", "person": "wangmin", "role": "engineer"}, {"owner": "JZ", "person": "helin", "role": "engineer"},
+    ):  # fmt: skip
+        answer = client.post("/api/v1/accounts/give_role", json.dumps(body), content_type="application/json")
+        assert (answer.status_code, leaks(told, answer)) == (404, [])
+    assert every_row() == before
+
+
+@pytest.mark.django_db
+def test_whoever_has_not_signed_in_meets_only_the_sign_in(told: Told):
+    client, before = Client(), every_row()
+    for route in protected():
+        for path in filled(route, real(told) | {"int:index": told.indexes[:1]}):
+            answer = client.get(path)
+            if path.startswith("/api/"):
+                assert answer.status_code in (401, 405), path
+            else:
+                assert (answer.status_code, answer.headers["Location"].startswith("/login?next=")) == (302, True), path
+            assert leaks(told, answer) == [] or answer.status_code == 302, path  # the way back holds the path itself
+    assert every_row() == before
+
+
+def test_a_new_kind_of_address_needs_test_data():
+    with pytest.raises(KeyError):
+        list(filled("things/<int:thing>/", {"uuid:uid": []}))
+    assert PARAMETER.findall("a/<uuid:uid>/<b>") == [("uuid", "uid"), ("", "b")]
