@@ -66,9 +66,8 @@ def test_planted_secrets_appear_nowhere(
 ) -> None:
     monkeypatch.setenv("DESK_TOKEN", TOKEN)
     ctl = target.root / "bin" / "ctl"
-    chatty = ctl.read_text().replace(
-        "def stop() -> int:\n", 'def stop() -> int:\n    print("secret:", (ROOT / "shared" / "secret").read_text())\n'
-    )
+    told = '    print("secret:", *(path.read_text() for path in (ROOT / "shared").glob("secret")))\n'
+    chatty = ctl.read_text().replace("def stop() -> int:\n", "def stop() -> int:\n" + told)
     ctl.write_text(chatty)
     secrets = [SECRET, TOKEN, settings.SECRET_KEY]
     attempts = Path(settings.CONFIG.data_dir) / "attempts"

@@ -42,9 +42,10 @@ def rehearse_in(
     except Failed as problem:
         raise Failed(str(problem), untouched=True) from None
     finally:
-        if (copy.root / "bin" / "ctl").exists():
-            copy.ctl("stop")
+        stopped, words = copy.ctl("stop") if (copy.root / "bin" / "ctl").exists() else (0, "")
         clear(scratch)
+    if stopped != 0:
+        raise Failed(f"演练用的副本没有停下来：{words}。没有停服务，没有改动安装", untouched=True)
     for one in results:
         say(f"演练 {'通过' if one['met'] else '未通过'}：{one['title']}")
     missed = [one["title"] for one in results if not one["met"]]
