@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -89,13 +90,13 @@ def _kept_secret(data_dir: Path) -> str:
     """The key kept in the data folder, made at first use and readable by its owner only."""
     place = data_dir / "keys" / "session.key"
     try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place.parent.mkdir(exist_ok=True, mode=0o700)
         if not place.exists():
-            data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            place.parent.mkdir(exist_ok=True, mode=0o700)
-            with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-                out.write(secrets.token_urlsafe(48))
-        return place.read_text()
-    except FileExistsError:
+            with suppress(FileExistsError):  # another process was faster: its key is the one
+                handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with open(handle, "w") as out:
+                    out.write(secrets.token_urlsafe(48))
         return place.read_text()
     except OSError as problem:
         raise WrongSetting(
