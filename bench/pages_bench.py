@@ -5,6 +5,7 @@ pattern) are measured at most `ALIKE` times for each person. A figure is the med
 all middleware, with production settings, and without a socket.
 """
 
+import logging
 import os
 import re
 import statistics
@@ -71,6 +72,7 @@ def _measured() -> tuple[list[Any], list[Any]]:
     import django
 
     django.setup()
+    logging.disable()  # a refused link is measured like any page, and need not be told every time
     from weilu.accounts.models import Person
 
     found = _walk("", ("/login",))
