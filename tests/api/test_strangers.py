@@ -38,7 +38,12 @@ def real(told: Told) -> dict[str, list[Any]]:
 
 
 def guessed() -> dict[str, list[Any]]:
-    return {"uuid:uid": [uuid.uuid4()], "uuidstr:uid": [uuid.uuid4()], "str:uid": [uuid.uuid4(), "JZ-BG-2031-9999"], "int:index": [9_999_999]}
+    return {
+        "uuid:uid": [uuid.uuid4()],
+        "uuidstr:uid": [uuid.uuid4()],
+        "str:uid": [uuid.uuid4(), "JZ-BG-2031-9999"],
+        "int:index": [9_999_999],
+    }
 
 
 def protected() -> list[str]:
@@ -138,8 +143,9 @@ def test_a_stranger_who_is_a_vendor_cannot_name_our_people_or_organisation(told:
     """何 administers the other customer and could give roles there: our people do not exist for her."""
     client, before = signed_in(told.cast.he), every_row()
     for body in (
-        {"owner": "HN", "person": "wangmin", "role": "engineer"}, {"owner": "JZ", "person": "helin", "role": "engineer"},
-    ):  # fmt: skip
+        {"owner": "HN", "person": "wangmin", "role": "engineer"},
+        {"owner": "JZ", "person": "helin", "role": "engineer"},
+    ):
         answer = client.post("/api/v1/accounts/give_role", json.dumps(body), content_type="application/json")
         assert (answer.status_code, leaks(told, answer)) == (404, [])
     assert every_row() == before

@@ -76,4 +76,6 @@ def tell_run(run: Run, fails: str = "") -> Run:
 
 def visits(change: Change) -> list[tuple[str, int, str]]:
     """Step, ordinal and outcome of every visit, in order."""
-    return list(StepVisit.objects.filter(item_id=change.item_id).order_by("id").values_list("step", "ordinal", "outcome"))
+    return list(
+        StepVisit.objects.filter(item_id=change.item_id).order_by("id").values_list("step", "ordinal", "outcome")
+    )

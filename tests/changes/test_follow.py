@@ -1,4 +1,4 @@
-"""What follows by itself: users are told (CHG-6), acceptance is filed (CHG-5), the sheet is frozen and closes the item."""
+"""What follows by itself: users are told (CHG-6), acceptance is filed (CHG-5), the sheet closes the item."""
 
 import json
 
@@ -37,9 +37,7 @@ def test_every_user_of_the_system_gets_the_upgrade_notes_on_record(cast, change)
     told = ("网上预约平台已升级到 1.1.0", "预约时可以写备注。", link)
     assert notices(change, cast.wang, cast.li) == [("王敏", *told), ("李建国", *told)]
     record = [said for said in staged("notify.told") if said["title"] == told[0]]
-    assert record == [
-        {"title": told[0], "body": told[1], "people": sorted([cast.wang.actor, cast.li.actor])}
-    ]
+    assert record == [{"title": told[0], "body": told[1], "people": sorted([cast.wang.actor, cast.li.actor])}]
     assert staged("process.step_concluded")[0]["words"] == "已通知 2 名用户：网上预约平台已升级到 1.1.0"
 
 

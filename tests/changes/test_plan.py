@@ -1,4 +1,4 @@
-"""A plan as it is typed: its channel checked first (CHG-4), its criteria set beforehand (CHG-5), nothing half-written."""
+"""A plan as it is typed: its channel checked first (CHG-4), criteria set beforehand (CHG-5), nothing half-written."""
 
 import shutil
 from datetime import timedelta
@@ -144,7 +144,8 @@ def test_two_versions_are_compared_line_by_line(cast, designed, client):
         "回退：恢复备份的程序与数据，重新启动 1.0.0。",
     ]  # fmt: skip
     assert [line for line in new if line not in old] == [
-        "主机 app-01：1.0.0 升级到 1.2.0", "升级包 jzdesk-1.2.0-py3-none-any.whl", f"SHA-256 {second.content['sha256']}",
+        "主机 app-01：1.0.0 升级到 1.2.0", "升级包 jzdesk-1.2.0-py3-none-any.whl",
+        f"SHA-256 {second.content['sha256']}",
         "回退：恢复程序。", "回退：恢复数据，逐项比对。",
     ]  # fmt: skip
     client.force_login(cast.zhou)

@@ -8,7 +8,14 @@ from weilu import __version__
 from weilu.api import acts, problems, reads
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 
-api = NinjaAPI(title="Weilu 维录", version=__version__, auth=django_auth, docs_url=None, urls_namespace="api", parser=problems.Bodies())
+api = NinjaAPI(
+    title="Weilu 维录",
+    version=__version__,
+    auth=django_auth,
+    docs_url=None,
+    urls_namespace="api",
+    parser=problems.Bodies(),
+)
 problems.attach(api)
 api.add_router("", reads.router, tags=["read"])
 api.add_router("", acts.router, tags=["act"])

@@ -89,7 +89,12 @@ def _is_address(url: str) -> bool:
     """Whether it names a scheme, a host and perhaps a port of HTTP, and nobody's password."""
     try:
         address = urlsplit(url)
-        return address.scheme in ("http", "https") and bool(address.hostname) and not address.username and address.port != 0
+        return (
+            address.scheme in ("http", "https")
+            and bool(address.hostname)
+            and not address.username
+            and address.port != 0
+        )
     except ValueError:  # brackets that do not close, a port beyond 65535
         return False
 
