@@ -325,7 +325,7 @@ def end_role(request: HttpRequest, act: RoleIn) -> Done:
 @router.post("/accounts/name_head", response=Done)
 def name_head(request: HttpRequest, act: HeadIn) -> Done:
     owner = _owner(request, act.owner)
-    department = Department.objects.filter(organisation=owner, name=act.department).first()
+    department = Department.objects.filter(organisation=owner, name=_name(act.department)).first()
     if department is None:
         raise NotVisible(act.department)
     accounts.name_head(reader(request), department, _somebody(request, act.person))
@@ -358,15 +358,20 @@ def _item(request: HttpRequest, act: ItemAct) -> WorkItem:
 
 def _owner(request: HttpRequest, code: str) -> Organisation:
     """A customer that the caller may see, by its code; raises NotVisible."""
-    found = Organisation.objects.filter(id__in=reader(request).owner_ids, code=code).first()
+    found = Organisation.objects.filter(id__in=reader(request).owner_ids, code=_name(code)).first()
     if found is None:
         raise NotVisible(code)
     return found
 
 
+def _name(given: str) -> str:
+    """`given` as PostgreSQL can be asked for it: what holds a NUL names nobody."""
+    return given.replace("\0", "\ufffd")
+
+
 def _somebody(request: HttpRequest, username: str) -> Person:
     """Somebody who sees a customer that the caller sees too, by username; raises NotVisible."""
-    near = Person.objects.filter(grants__organisation_id__in=reader(request).owner_ids, username=username)
+    near = Person.objects.filter(grants__organisation_id__in=reader(request).owner_ids, username=_name(username))
     found = near.select_related("organisation").first()
     if found is None:
         raise NotVisible(username)

@@ -24,7 +24,7 @@ from weilu.process.pages import lines, neighbours
 @require_GET
 def changes(request: HttpRequest) -> HttpResponse:
     """Every change one may see, newest first; `q` looks in number, title and system."""
-    query, after = request.GET.get("q", "").strip()[:100], request.GET.get("after", "")
+    query, after = request.GET.get("q", "").replace("\0", "").strip()[:100], request.GET.get("after", "")
     if after and not (after.isascii() and after.isdigit() and len(after) < 19):
         raise BadRequest("after")
     rows = queries.all_items(reader(request), "change", after, words=query)
