@@ -99,6 +99,8 @@ def give_role(by: Person | None, person: Person, owner: Organisation, role: str,
 def end_role(by: Person, person: Person, owner: Organisation, role: str) -> None:
     """End a role held towards `owner` from this instant; with a vendor's last role their sight ends as well."""
     _may_manage(by, owner)
+    if role not in ROLES:
+        raise Refused(_("没有「%(role)s」这个角色") % {"role": role}, field="role")
     instant = now()
     ended = RoleHolding.objects.in_force(instant).filter(person=person, owner=owner, role=role).update(until=instant)
     if not ended:
