@@ -264,9 +264,11 @@ def test_lists_ask_as_often_for_three_rows_as_for_one(cast, rows, django_assert_
             words="",
         )
 
+    assert (len(cast.zhao.owner_ids), len(cast.wang.owner_ids)) == (1, 1)  # asked once for each request
+
     with django_assert_num_queries(5):
         assert len(todo(cast.zhao)) == rows
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         assert len(mine(cast.wang)) == rows
     with django_assert_num_queries(5):
         assert len(done(cast.wang)) == rows
@@ -346,3 +348,29 @@ def test_of_two_who_race_for_one_seat_the_second_reads_that_it_is_over(transacti
 
     assert sorted(answers) == ["signed", "工单在您打开页面之后已有变动。您写的内容还在，看过新内容再提交"]
     assert Opinion.objects.filter(item=item, visit__step="check").count() == 1
+
+
+def test_who_has_lost_the_role_no_longer_signs_and_nothing_changes(cast):
+    from weilu.accounts.actions import end_role
+
+    item = opened(cast, CHECK + LAST)
+    end_role(cast.zheng, cast.qian, cast.jz, "leader")
+    before = state_of_everything()
+
+    with pytest.raises(Refused, match="ROL-1") as refused:
+        sign_step(cast.qian, item, turn=item.turn)
+
+    assert refused.value.reason == "您现在已没有「审核」要求的角色"
+    assert state_of_everything() == before
+
+
+def test_whose_grant_has_ended_sees_no_work_of_that_customer(cast):
+    from weilu.accounts.actions import end_role
+    from weilu.accounts.models import Person
+
+    item = opened(cast, "  - {key: plan, title: 方案, who: contract_engineer}\n" + CHECK + LAST)
+    assert [row.item for row in todo(cast.chen)] == [item]
+    end_role(cast.zheng, cast.chen, cast.jz, "engineer")
+
+    chen = Person.objects.get(id=cast.chen.id)
+    assert (todo(chen), done(chen), counts(chen)) == ([], [], {"todo": 0, "done": 0, "mine": 0})

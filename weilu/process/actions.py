@@ -16,9 +16,9 @@ from weilu.kernel.refused import Refused, Stale
 from weilu.kernel.times import now
 from weilu.process import rules
 from weilu.process.flow import END, Flow, Step, parse_flow
-from weilu.process.models import Event, Fact, FlowVersion, Opinion, Seat, StepVisit, WorkItem
+from weilu.process.models import UNDATED, Event, Fact, FlowVersion, Opinion, Seat, StepVisit, WorkItem
 from weilu.process.queries import acted, gates_of
-from weilu.process.who import faults_of_people, people_asked
+from weilu.process.who import faults_of_people, people_asked, resolve
 from weilu.systems.models import System
 
 Outcome = StepVisit.Outcome
@@ -222,6 +222,12 @@ def _seated(by: Person, item: WorkItem, flow: Flow, step: Step) -> tuple[Seat, l
             rules.NO_STEP_SKIPPED,
             help=_("在等 %(names)s") % {"names": waiting},
         )
+    if not any(person.id == by.id for who in step.who for person in resolve(who, item)):
+        raise Refused(
+            _("您现在已没有「%(step)s」要求的角色") % {"step": step.title},
+            rules.NOT_ONES_OWN,
+            help=_("系统管理员可以指定有资格的人"),
+        )
     if not mine.open:
         raise Refused(_("您已签过这一步"), rules.NO_STEP_SKIPPED, help=_("在等 %(names)s") % {"names": waiting})
     return mine, seats
@@ -302,7 +308,8 @@ def _enter(item: WorkItem, flow: Flow, key: str, resume: str = "") -> None:
     item.due_at = visit.due_at
     item.save(update_fields=["step", "due_at", "turn"])
     Seat.objects.bulk_create(
-        Seat(visit=visit, item=item, person=person, due_at=visit.due_at, since=visit.opened_at) for person in people
+        Seat(visit=visit, item=item, person=person, due_at=visit.due_at or UNDATED, since=visit.opened_at)
+        for person in people
     )
     announce("process.step_entered", item=item, step=step)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
@@ -10,6 +11,8 @@ from django.db.models import Q
 from weilu.accounts.models import Organisation, Owned, Person
 from weilu.kernel.times import now
 from weilu.systems.models import System
+
+UNDATED = datetime(9999, 12, 31, tzinfo=UTC)  # the due date of a seat without a deadline
 
 
 class FlowVersion(models.Model):
@@ -91,9 +94,13 @@ class StepVisit(models.Model):
 
 
 class Seats(models.QuerySet[Any]):
+    def seen_by(self, person: Person) -> Seats:
+        """The seats of `person` in items that their grants still let them see."""
+        return self.filter(person=person, item__owner_id__in=person.owner_ids)
+
     def todo(self, person: Person) -> Seats:
-        """What waits for `person`, the earliest due first."""
-        return self.filter(person=person, open=True).order_by("due_at", "id")
+        """What waits for `person`, the earliest due first, undated last."""
+        return self.seen_by(person).filter(open=True).order_by("due_at", "id")
 
 
 class Seat(models.Model):
@@ -103,7 +110,7 @@ class Seat(models.Model):
     item = models.ForeignKey(WorkItem, models.PROTECT, related_name="seats")
     person = models.ForeignKey(Person, models.PROTECT, related_name="seats")
     open = models.BooleanField(default=True)
-    due_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(default=UNDATED)  # never empty: databases differ in where they sort that
     since = models.DateTimeField(default=now)
 
     objects = Seats.as_manager()
@@ -111,6 +118,11 @@ class Seat(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["visit", "person"], name="one_seat")]
         indexes = [models.Index(fields=["person", "due_at", "id"], condition=Q(open=True), name="todo")]
+
+    @property
+    def due(self) -> datetime | None:
+        """The deadline in UTC; none where the step has none."""
+        return None if self.due_at == UNDATED else self.due_at
 
 
 class Opinion(models.Model):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -41,24 +41,18 @@ class Row:
 
 def todo(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
     """What waits for `person`, the earliest due first, undated last; `after` is the last row's cursor."""
-    seats: QuerySet[Seat] = Seat.objects.filter(person=person, open=True).order_by("due_at", "id")
+    seats: QuerySet[Seat] = Seat.objects.todo(person)
     if after:
         due, number = after.rsplit("_", 1)
-        seats = seats.filter(id__gt=int(number), due_at=None) if due == "none" else _after_due(seats, due, int(number))
+        instant = datetime.fromtimestamp(float(due), UTC)
+        seats = seats.filter(Q(due_at__gt=instant) | Q(due_at=instant, id__gt=int(number)))
     found = list(seats.select_related("item").prefetch_related("item__system", "item__flow")[:limit])
-    return _rows([(s.item, s.due_at, s.since, f"{s.due_at.timestamp() if s.due_at else 'none'}_{s.id}") for s in found])
-
-
-def _after_due(seats: QuerySet[Seat], due: str, number: int) -> QuerySet[Seat]:
-    from datetime import UTC
-
-    instant = datetime.fromtimestamp(float(due), UTC)
-    return seats.filter(Q(due_at__gt=instant) | Q(due_at=instant, id__gt=number) | Q(due_at=None))
+    return _rows([(s.item, s.due, s.since, f"{s.due_at.timestamp()}_{s.id}") for s in found])
 
 
 def done(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
     """Items in which `person` has said something, the latest opinion first."""
-    said = Opinion.objects.filter(person=person).order_by("-id")
+    said = Opinion.objects.filter(person=person, item__owner_id__in=person.owner_ids).order_by("-id")
     if after:
         said = said.filter(id__lt=int(after))
     newest: dict[int, Opinion] = {}
@@ -94,9 +88,12 @@ def all_items(person: Person, kind: str = "", after: str = "", limit: int = PAGE
 def counts(person: Person) -> dict[str, int]:
     """How many wait (`todo`), were said (`done`) and were asked for (`mine`), each counted to CAP + 1 at most."""
     return {
-        "todo": Seat.objects.filter(person=person, open=True)[: CAP + 1].count(),
-        "done": Opinion.objects.filter(person=person).values("item").distinct()[: CAP + 1].count(),
-        "mine": WorkItem.objects.filter(requester=person)[: CAP + 1].count(),
+        "todo": Seat.objects.seen_by(person).filter(open=True)[: CAP + 1].count(),
+        "done": Opinion.objects.filter(person=person, item__owner_id__in=person.owner_ids)
+        .values("item")
+        .distinct()[: CAP + 1]
+        .count(),
+        "mine": WorkItem.objects.visible_to(person).filter(requester=person)[: CAP + 1].count(),
     }
 
 
