@@ -71,7 +71,9 @@ def tell_run(run: Run, fails: str = "") -> Run:
         assert run.fence == fence
         journal.begin(run, step)
         holds = step.key != fails
-        journal.settle(run, step, ok=holds, words=f"{step.title}：{'好' if holds else '不好'}", result={})
+        told = [{"title": row["title"], "met": holds} for row in run.plan["criteria"]] if step.key == "accept" else []
+        words = f"{step.title}：{'好' if holds else '不好'}"
+        journal.settle(run, step, ok=holds, words=words, result={"criteria": told} if told else {})
 
 
 def visits(change: Change) -> list[tuple[str, int, str]]:

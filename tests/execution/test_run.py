@@ -35,6 +35,7 @@ def test_a_faulty_release_undoes_itself_and_proves_it(target: Target) -> None:
 
     assert run.state == Run.State.WENT_BACK
     assert run.cause.startswith("验收没有通过：凭证链接能打开")
+    assert [row["met"] for row in run.steps.get(key="accept").result["criteria"]] == [True, True, False]
     expected = dict.fromkeys(FORWARD, "done") | {"accept": "failed"} | dict.fromkeys(WAY_BACK, "done")
     assert states(run) == expected
     assert code_manifest(target.root) == code

@@ -35,7 +35,7 @@ def sheet_content(change: Change, engineer: Person) -> SheetContent:
         cause=change.needs.order_by("-number")[0].text,
         done=_done(plan, run, went_well),
         steps=[_step(run, step) for step in run.steps.order_by("ordinal")],
-        tests=_tests(plan, run, went_well),
+        tests=_tests(plan, run),
         remaining="" if went_well else "升级未通过验收，已回退；原因查明后另行变更。",
         engineer=engineer.name,
     )
@@ -87,8 +87,12 @@ def _step(run: Run, step: RunStep) -> Step:
     )
 
 
-def _tests(plan: dict[str, list[dict[str, str]]], run: Run, went_well: bool) -> list[Test]:
+def _tests(plan: dict[str, list[dict[str, str]]], run: Run) -> list[Test]:
+    """Each criterion with how it ended; one that was never reached is 未检查."""
+    accepted = run.steps.filter(key="accept").order_by("-ordinal").first()
+    ended = (accepted.result if accepted else {}).get("criteria", [])
+    verdicts = ["通过" if row["met"] else "未通过" for row in ended] + ["未检查"] * len(plan["criteria"])
     return [
-        Test(title=str(_("验收：%(title)s") % {"title": row["title"]}), result="通过" if went_well else "未通过")
-        for row in plan["criteria"]
+        Test(title=str(_("验收：%(title)s") % {"title": row["title"]}), result=verdict)
+        for row, verdict in zip(plan["criteria"], verdicts, strict=False)
     ]

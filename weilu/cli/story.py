@@ -39,6 +39,7 @@ class Upgrade:
     first_back: str  # feared too thin, the first way back is returned by 周; "" when the first plan stands
     feedback: str = ""
     works: bool = True
+    acceptance: str = "accepted"
     rests_at: str = ""  # the step at which the story leaves it, so that a newcomer has something to sign
 
 
@@ -84,6 +85,7 @@ UPGRADES = (
         first_back="",
         feedback="升级没有成功，但预约和以前一样能用，数据没有丢。",
         works=True,
+        acceptance="again",
     ),
 )
 LEFT_OPEN = Upgrade(
@@ -211,7 +213,9 @@ class Story:
             sheet = sheet_of(person, item)
             if sheet.signatures.filter(side=side).exists():
                 continue
-            said: dict[str, Any] = {"opinion": upgrade.feedback, "satisfaction": "satisfied", "acceptance": "accepted"}
+            said: dict[str, Any] = {
+                "opinion": upgrade.feedback, "satisfaction": "satisfied", "acceptance": upgrade.acceptance,
+            }  # fmt: skip
             sign_sheet(
                 person, sheet, side=side, password=self.password, address=HERE, digest=sheet.digest,
                 strokes=drawn(person.name), **(said if side == "customer" else {}),

@@ -51,14 +51,23 @@ def wait_window(run: Run) -> Done | None:
     return _("窗口 %(start)s 至 %(end)s 已开") % {"start": start, "end": end}, {}
 
 
+class NotAccepted(Refused):
+    """Criteria were missed; `result` tells how each one ended, for the record sheet."""
+
+    def __init__(self, reason: str, result: dict[str, Any]) -> None:
+        super().__init__(reason)
+        self.result = result
+
+
 def accept(run: Run) -> Done:
-    """Every criterion of the plan, over HTTP at the installation's own address."""
+    """Every criterion of the plan, over HTTP at the installation's own address; raises NotAccepted."""
     results = check_all(run.installation.url, run.plan["criteria"])
+    told_apart = {"criteria": [{"title": one["title"], "met": one["met"]} for one in results]}
     missed = [one for one in results if not one["met"]]
     if missed:
         told = "；".join(f"{one['title']}（GET {one['path']} → {one['status']} {one['got'][:160]}）" for one in missed)
-        raise Refused(_("验收没有通过：%(told)s") % {"told": told})
-    return _("验收 %(count)d 项全部通过") % {"count": len(results)}, {"criteria": [one["title"] for one in results]}
+        raise NotAccepted(_("验收没有通过：%(told)s") % {"told": told}, told_apart)
+    return _("验收 %(count)d 项全部通过") % {"count": len(results)}, told_apart
 
 
 STEPS: dict[str, Callable[[Run], Done | None]] = {

@@ -152,7 +152,8 @@ class Worker:
         try:
             done = inplace.STEPS[step.key](run)
         except Refused as problem:
-            journal.settle(run, step, ok=False, words=problem.reason, result={}, untouched=True)
+            found = problem.result if isinstance(problem, inplace.NotAccepted) else {}
+            journal.settle(run, step, ok=False, words=problem.reason, result=found, untouched=True)
             return True
         if done is None:
             return False
