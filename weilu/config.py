@@ -23,6 +23,7 @@ class Config:
     hosts: tuple[str, ...]  # WEILU_ALLOWED_HOSTS: names the site answers to, comma separated
     port: int  # PORT
     log_origin: str  # WEILU_LOG_ORIGIN: the name of the evidence log
+    public_url: str  # WEILU_PUBLIC_URL: how people outside reach the site; stands in the QR of a sheet
     checkpoint_seconds: int  # WEILU_CHECKPOINT_SECONDS: longest time between two checkpoints
     debug: bool  # WEILU_DEBUG
 
@@ -74,9 +75,17 @@ def read_config(env: Mapping[str, str] | None = None) -> Config:
         hosts=tuple(h.strip() for h in (env.get("WEILU_ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]").split(",")),
         port=_number(env, "PORT", 8000, 1, 65535),
         log_origin=env.get("WEILU_LOG_ORIGIN") or "weilu.local/log1",
+        public_url=_address(env),
         checkpoint_seconds=_number(env, "WEILU_CHECKPOINT_SECONDS", 600, 1, 600),
         debug=(env.get("WEILU_DEBUG") or "") == "1",
     )
+
+
+def _address(env: Mapping[str, str]) -> str:
+    url = (env.get("WEILU_PUBLIC_URL") or "").rstrip("/")
+    if url and (not url.startswith(("https://", "http://")) or not urlsplit(url).hostname):
+        raise WrongSetting(f"WEILU_PUBLIC_URL 现在是「{url[:60]}」，应形如 https://weilu.example.cn。改正后重新启动。")
+    return url
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

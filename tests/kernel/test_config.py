@@ -37,6 +37,12 @@ def test_a_socket_folder_can_be_named():
     assert read_config(env).database()["HOST"] == "/run/pg"
 
 
+def test_the_public_address_loses_its_last_slash():
+    env = {"WEILU_SECRET_KEY": "x", "WEILU_PUBLIC_URL": "https://weilu.example.cn/"}
+
+    assert read_config(env).public_url == "https://weilu.example.cn"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -47,6 +53,8 @@ def test_a_socket_folder_can_be_named():
         ("PORT", "-1"),
         ("WEILU_CHECKPOINT_SECONDS", "601"),
         ("WEILU_CHECKPOINT_SECONDS", "1.5"),
+        ("WEILU_PUBLIC_URL", "weilu.example.cn"),
+        ("WEILU_PUBLIC_URL", "https://"),
         ("WEILU_DATABASE_URL", "mysql://x"),
         ("WEILU_DATABASE_URL", "postgresql://h:99999/x"),
         ("WEILU_DATABASE_URL", "postgresql://h:abc/x"),
