@@ -31,10 +31,10 @@ class Cast:
             page.goto(f"{self.address}/login")
             page.get_by_label("密码", exact=True).fill("不是这个密码")
             page.locator("#username").fill(username)
-            page.get_by_role("button", name="登录", exact=True).click()
+            press(page, "登录", exact=True)
             assert "还可试 4 次" in page.locator("form[action='/login']").inner_text()
             page.locator("#password").fill(PASSWORD)
-            page.get_by_role("button", name="登录", exact=True).click()
+            press(page, "登录", exact=True)
             page.wait_for_url(f"{self.address}/")
             self.pages[username] = page
         return self.pages[username]
@@ -88,11 +88,17 @@ def play(cast: Cast, upgrade: Upgrade, ends: str) -> str:
     return sign_the_sheet(cast, path)
 
 
+def press(page: Any, name: str, exact: bool = False) -> None:
+    """Press a button that sends a form, and wait for the page that answers."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=name, exact=exact).click()
+
+
 def request(cast: Cast, upgrade: Upgrade) -> str:
     page = cast.open("wangmin", "/changes/new")
     page.locator("#f-title").fill(upgrade.title)
     page.locator("#f-need").fill(upgrade.need)
-    page.get_by_role("button", name="发起并签名").click()
+    press(page, "发起并签名")
     page.wait_for_url(re.compile(r"/changes/[0-9a-f-]{36}/$"))
     return str(page.url).removeprefix(cast.address)
 
@@ -102,7 +108,7 @@ def analyse(cast: Cast, upgrade: Upgrade, path: str) -> None:
     page.locator("input[name=feasible][value=yes]").check()
     page.locator("#f-analysis").fill(upgrade.analysis)
     page.locator("#f-need").fill(upgrade.analysed)
-    page.get_by_role("button", name="提交并签名").click()
+    press(page, "提交并签名")
     shown(cast, "chenhang", path, "在等 王敏")
 
 
@@ -117,7 +123,7 @@ def plan(cast: Cast, upgrade: Upgrade, path: str, **over: str) -> None:
     for number, criterion in enumerate(upgrade.plan["criteria"]):
         for part in ("title", "path", "expect"):
             page.locator(f"[name=criteria_{part}]").nth(number).fill(criterion[part])
-    page.get_by_role("button", name="送审并签名").click()
+    press(page, "送审并签名")
     shown(cast, "chenhang", path, "在等 周毅")
 
 
@@ -130,21 +136,21 @@ def shown(cast: Cast, username: str, path: str, words: str) -> None:
 def send_back(cast: Cast, username: str, path: str, words: str) -> None:
     page = cast.open(username, path + "return")
     page.locator("#f-return-words").fill(words)
-    page.get_by_role("button", name="退回并签名").click()
+    press(page, "退回并签名")
     shown(cast, username, path, words)
 
 
 def sign(cast: Cast, username: str, path: str, words: str, button: str = "同意并签名") -> None:
     page = cast.open(username, path)
     page.locator("#f-words").fill(words)
-    page.get_by_role("button", name=button).click()
+    press(page, button)
     page = cast.open(username, path)
     assert page.get_by_role("button", name=button).count() == 0
 
 
 def carry_out(cast: Cast, path: str, ends: str) -> None:
     page = cast.open("chenhang", path)
-    page.get_by_role("button", name="开始执行").click()
+    press(page, "开始执行")
     page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}/$"))
     # The page brings the end by itself: nobody reloads it.
     page.get_by_text(ends, exact=True).first.wait_for(timeout=SLOW)
@@ -162,7 +168,7 @@ def feed_back(cast: Cast, upgrade: Upgrade, path: str) -> None:
     page.locator("input[name=works][value=yes]").check()
     page.locator("input[name=satisfaction][value=satisfied]").check()
     page.locator("#f-opinion").fill(upgrade.feedback)
-    page.get_by_role("button", name="提交并签名").click()
+    press(page, "提交并签名")
     shown(cast, "wangmin", path, "报告单签署")
 
 
@@ -179,8 +185,7 @@ def sign_the_sheet(cast: Cast, path: str) -> str:
             page.locator("input[name=acceptance][value=accepted]").check()
         draw(page)
         page.locator("#sign-password").fill(PASSWORD)
-        page.get_by_role("button", name="签署报告单").click()
-        page.wait_for_load_state()
+        press(page, "签署报告单")
     shown(cast, "wangmin", path, "已办结")
     page = cast.open("wangmin", address)
     assert "已签署" in page.locator("main").inner_text()
