@@ -199,7 +199,8 @@ def sign_the_sheet(cast: Cast, path: str) -> str:
 def draw(page: Any) -> None:
     """A signature with the mouse, as on the pad."""
     pad = page.locator("canvas")
-    pad.scroll_into_view_if_needed()
+    # To the middle of the screen: at its edge the bar at the foot of a phone would catch the pen.
+    pad.evaluate("pad => pad.scrollIntoView({block: 'center'})")
     box = pad.bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2)
     page.mouse.down()
