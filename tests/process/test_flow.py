@@ -1,6 +1,7 @@
 """The flow language: what it accepts, and what it says of what it refuses."""
 
 import pytest
+from django.utils import translation
 
 from weilu.kernel.refused import Refused
 from weilu.process.conditions import WrongCondition, parse_condition
@@ -82,3 +83,13 @@ def test_a_condition_holds_as_it_reads(text, facets, holds):
 def test_what_is_no_condition_is_refused(text):
     with pytest.raises(WrongCondition):
         parse_condition(text)
+
+
+def test_a_reader_of_english_is_told_the_fault_in_english():
+    with translation.override("en"), pytest.raises(Refused) as refused:
+        flow("{key: ask, title: 申请, who: requester, when: 'running =='}", "{key: b, title: 审核, who: nobody}")
+
+    assert refused.value.reason == (
+        "Line 4: step ask, when: “running ==” lacks a constant at its end; "
+        "Line 5: step b: who “nobody” is not in the vocabulary"
+    )

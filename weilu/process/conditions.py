@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 Facets = Mapping[str, object]
 TOKEN = re.compile(r"\s*(?:(==|!=|\(|\)|\[|\]|,)|([A-Za-z_][A-Za-z0-9_.]*)|(-?\d+)|'([^']*)'|\"([^\"]*)\")")
 CONSTANTS = {"true": True, "false": False}
@@ -31,7 +33,8 @@ def parse_condition(text: str) -> Condition:
     parser = _Parser(text)
     holds = parser.any_of()
     if parser.place < len(parser.tokens):
-        raise WrongCondition(f"「{text}」在「{parser.tokens[parser.place][1]}」处多出内容")
+        rest = parser.tokens[parser.place][1]
+        raise WrongCondition(_("「%(text)s」在「%(word)s」处多出内容") % {"text": text, "word": rest})
     return Condition(text, frozenset(parser.fields), holds)
 
 
@@ -80,14 +83,14 @@ class _Parser:
 
     def constant(self) -> object:
         if self.place >= len(self.tokens):
-            raise WrongCondition(f"「{self.text}」在末尾缺一个常量")
+            raise WrongCondition(_("「%(text)s」在末尾缺一个常量") % {"text": self.text})
         kind, value = self.tokens[self.place]
         self.place += 1
         if kind == "name" and value in CONSTANTS:
             return CONSTANTS[str(value)]
         if kind in ("number", "text"):
             return value
-        raise WrongCondition(f"「{self.text}」里「{value}」不是常量；文字要加引号")
+        raise WrongCondition(_("「%(text)s」里「%(word)s」不是常量；文字要加引号") % {"text": self.text, "word": value})
 
     def take(self, kind: str, value: str) -> bool:
         if self.place < len(self.tokens) and self.tokens[self.place] == (kind, value):
@@ -96,13 +99,17 @@ class _Parser:
         return False
 
     def need(self, kind: str, value: str | None = None) -> object:
+        wanted = value or _("字段名")
         if self.place < len(self.tokens):
             found = self.tokens[self.place]
             if found[0] == kind and value in (None, found[1]):
                 self.place += 1
                 return found[1]
-            raise WrongCondition(f"「{self.text}」里「{found[1]}」处应是{value or '字段名'}")
-        raise WrongCondition(f"「{self.text}」在末尾缺{value or '字段名'}")
+            raise WrongCondition(
+                _("「%(text)s」里「%(word)s」处应是 %(wanted)s")
+                % {"text": self.text, "word": found[1], "wanted": wanted}
+            )
+        raise WrongCondition(_("「%(text)s」在末尾缺 %(wanted)s") % {"text": self.text, "wanted": wanted})
 
 
 def _tokens(text: str) -> list[tuple[str, object]]:
@@ -111,7 +118,7 @@ def _tokens(text: str) -> list[tuple[str, object]]:
     while place < len(text.rstrip()):
         match = TOKEN.match(text, place)
         if match is None:
-            raise WrongCondition(f"「{text}」第 {place + 1} 个字看不懂")
+            raise WrongCondition(_("「%(text)s」第 %(place)d 个字看不懂") % {"text": text, "place": place + 1})
         sign, name, number, single, double = match.groups()
         if sign:
             found.append(("sign", sign))

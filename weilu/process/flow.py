@@ -93,14 +93,18 @@ def parse_flow(source: str) -> Flow:
         try:
             steps.append(_read_step(row, following))
         except ValueError as fault:
-            faults.append(f"第 {lines[place]} 行：{fault}")
+            faults.append(_in_line(lines[place], str(fault)))
     if not faults:
-        faults = [f"第 {lines[place]} 行：{words}" for place, words in _faults_between(steps)]
+        faults = [_in_line(lines[place], words) for place, words in _faults_between(steps)]
     if not isinstance(data.get("flow"), str) or not isinstance(data.get("title"), str):
-        faults.insert(0, "缺 flow 或 title")
+        faults.insert(0, _("缺 flow 或 title"))
     if faults:
-        raise Refused("；".join(faults), field="source")
+        raise Refused(_("；").join(faults), field="source")
     return Flow(data["flow"], data["title"], tuple(steps))
+
+
+def _in_line(line: int, fault: str) -> str:
+    return _("第 %(line)d 行：%(fault)s") % {"line": line, "fault": fault}
 
 
 def _lines_of_steps(node: Any) -> list[int]:
@@ -112,28 +116,28 @@ def _lines_of_steps(node: Any) -> list[int]:
 
 def _read_step(row: Any, following: str) -> Step:
     if not isinstance(row, dict):
-        raise ValueError("步骤应是 key、title、who 等字段")
+        raise ValueError(_("步骤应是 key、title、who 等字段"))
     unknown = set(row) - STEP_WORDS
     if unknown:
-        raise ValueError(f"不认识「{'、'.join(sorted(map(str, unknown)))}」")
+        raise ValueError(_("不认识「%(words)s」") % {"words": _("、").join(sorted(map(str, unknown)))})
     key = str(row.get("key", ""))
     if not KEY.match(key) or key == END:
-        raise ValueError(f"key「{key}」应是小写字母开头的英文名")
+        raise ValueError(_("key「%(key)s」应是小写字母开头的英文名") % {"key": key})
     if not isinstance(row.get("title"), str) or not row["title"].strip():
-        raise ValueError(f"步骤 {key} 缺 title")
+        raise ValueError(_("步骤 %(key)s 缺 title") % {"key": key})
     who = _listed(row, "who")
     if bool(who) == bool(row.get("auto")):
-        raise ValueError(f"步骤 {key} 要么写 who，要么写 auto")
+        raise ValueError(_("步骤 %(key)s 要么写 who，要么写 auto") % {"key": key})
     sign = row.get("sign", "all")
     if sign not in ("all", "any") and not (isinstance(sign, int) and not isinstance(sign, bool) and sign >= 1):
-        raise ValueError(f"步骤 {key} 的 sign 应是 all、any 或不小于 1 的数")
+        raise ValueError(_("步骤 %(key)s 的 sign 应是 all、any 或不小于 1 的数") % {"key": key})
     hours = row.get("hours", 0)
     if not isinstance(hours, int) or isinstance(hours, bool) or not 0 <= hours <= 2000:
-        raise ValueError(f"步骤 {key} 的 hours 应是 0 到 2000 的工作小时数")
+        raise ValueError(_("步骤 %(key)s 的 hours 应是 0 到 2000 的工作小时数") % {"key": key})
     try:
         when = parse_condition(str(row["when"])) if "when" in row else None
     except WrongCondition as problem:
-        raise ValueError(f"步骤 {key} 的 when：{problem}") from None
+        raise ValueError(_("步骤 %(key)s 的 when：%(fault)s") % {"key": key, "fault": problem}) from None
     return Step(
         key=key,
         title=row["title"].strip(),
@@ -164,7 +168,7 @@ def _listed(row: dict[str, Any], word: str) -> list[str]:
 def _read_who(text: str, key: str) -> Who:
     match = WHO.match(text)
     if match is None:
-        raise ValueError(f"步骤 {key} 的 who「{text}」不在词表里")
+        raise ValueError(_("步骤 %(key)s 的 who「%(text)s」不在词表里") % {"key": key, "text": text})
     if match[2]:
         return Who(match[2], match[3])
     return Who("dept_head") if text.startswith("dept_head") else Who(text)
@@ -173,22 +177,30 @@ def _read_who(text: str, key: str) -> Who:
 def _faults_between(steps: list[Step]) -> list[tuple[int, str]]:
     """What single steps cannot show: double keys, targets that do not exist, steps never reached."""
     places = {step.key: place for place, step in reversed(list(enumerate(steps)))}
-    double = [(place, f"key「{step.key}」出现了两次") for place, step in enumerate(steps) if places[step.key] != place]
+    double = [
+        (place, _("key「%(key)s」出现了两次") % {"key": step.key})
+        for place, step in enumerate(steps)
+        if places[step.key] != place
+    ]
     if double:
         return double
     faults = []
     reached = {0}
     for place, step in enumerate(steps):
         if step.then != END and places.get(step.then, -1) <= place:
-            faults.append((place, f"then「{step.then}」不存在，或不在后面"))
+            faults.append((place, _("then「%(step)s」不存在，或不在后面") % {"step": step.then}))
         elif place in reached and step.then != END:
             reached.add(places[step.then])
         for word, targets in (("back", step.back), ("not_also", step.not_also)):
             for target in targets:
                 if places.get(target, len(steps)) >= place:
-                    faults.append((place, f"{word}「{target}」不存在，或不在前面"))
+                    faults.append((place, _("%(word)s「%(step)s」不存在，或不在前面") % {"word": word, "step": target}))
         for who in step.who:
             if who.kind == "actor" and places.get(who.name, len(steps)) >= place:
-                faults.append((place, f"actor({who.name}) 不存在，或不在前面"))
-    faults += [(place, f"走不到步骤「{step.key}」") for place, step in enumerate(steps) if place not in reached]
+                faults.append((place, _("%(who)s 不存在，或不在前面") % {"who": who}))
+    faults += [
+        (place, _("走不到步骤「%(step)s」") % {"step": step.key})
+        for place, step in enumerate(steps)
+        if place not in reached
+    ]
     return faults

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext as _
+
 from weilu.accounts.models import Organisation, Person
 from weilu.process.flow import Flow, Step, Who
 from weilu.process.models import Opinion, WorkItem
@@ -59,15 +61,17 @@ def faults_of_people(flow: Flow, owner: Organisation) -> list[str]:
         groups = candidates[step.key]
         empty = [str(who) for who, people in zip(step.who, groups, strict=True) if not people]
         if empty:
-            faults.append(f"「{step.title}」要的 {'、'.join(empty)} 没有人")
+            faults.append(_("「%(step)s」要的 %(who)s 没有人") % {"step": _(step.title), "who": _("、").join(empty)})
             continue
         everybody = set().union(*groups)
         if isinstance(step.sign, int) and len(everybody) < step.sign:
-            faults.append(f"「{step.title}」要 {step.sign} 人，只有 {len(everybody)} 人够格")
+            words = {"step": _(step.title), "wanted": step.sign, "found": len(everybody)}
+            faults.append(_("「%(step)s」要 %(wanted)d 人，只有 %(found)d 人够格") % words)
         for other in step.not_also:
             before = candidates[other]
             if all(any(not group - {person} for group in groups) for people in before for person in people):
-                faults.append(f"「{step.title}」与「{flow.step(other).title}」只有同一个人可办")
+                words = {"step": _(step.title), "other": _(flow.step(other).title)}
+                faults.append(_("「%(step)s」与「%(other)s」只有同一个人可办") % words)
     return faults
 
 
