@@ -188,4 +188,4 @@ def _may_manage(by: Person | None, owner: Organisation | None = None) -> None:
     if by is None:
         return
     if owner is None or not by.may("people.manage", owner.id):
-        raise Refused(_("管理人员与角色要由系统管理员办"), help=_("系统管理员可以授予"))
+        raise Refused(_("管理人员与角色要由系统管理员办"), help=_("系统管理员可以授予"), who="administrator")

@@ -47,6 +47,7 @@ class SignedInPerson:
             lacking = Refused(
                 _("这一页需要「%(right)s」的权限，您现在没有") % {"right": RIGHTS[right]},
                 help=_("系统管理员可以授予"),
+                who="administrator",
             )
             return answer(request, lacking, 403)  # raised here it would pass by PageFrame
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from weilu.accounts.models import Grant, Organisation, Person, RoleHolding
 from weilu.accounts.roles import ROLES
 from weilu.kernel.times import now
+from weilu.ui.about import Helper
 
 
 @dataclass
@@ -58,3 +59,10 @@ def owner_names(person: Person) -> list[str]:
     """Short names of the customers whose work `person` sees, for the organisation switch."""
     names = Organisation.objects.filter(id__in=person.owner_ids).order_by("code")
     return list(names.values_list("short_name", flat=True))
+
+
+def holders(person: Person, role: str) -> list[Helper]:
+    """Who holds `role` towards the customers `person` sees, or towards their own organisation, where they see none."""
+    owners = Organisation.objects.filter(id__in=person.owner_ids or [person.organisation_id]).order_by("code")
+    found = {one.id: one for owner in owners for one in Person.objects.holding(role, owner)}
+    return [Helper(one, str(ROLES[role].title)) for one in found.values() if one.id != person.id]

@@ -30,7 +30,7 @@ from weilu.systems.models import Installation
 def request_change(by: Person, installation: Installation, *, title: str, need: str) -> Change:
     """Step 1: ask for a change of what is installed; the item goes on to the technical side."""
     if not by.may("changes.request", installation.owner_id):
-        raise Refused(_("发起变更需要申请人的角色"), help=_("系统管理员可以授予"))
+        raise Refused(_("发起变更需要申请人的角色"), help=_("系统管理员可以授予"), who="administrator")
     title = text.line(title, _("标题"), field="title", longest=100)
     need = text.prose(need, _("需求"), field="need")
     system = installation.system

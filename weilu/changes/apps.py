@@ -7,7 +7,12 @@ class ChangesConfig(AppConfig):
 
     def ready(self) -> None:
         from weilu.changes import follow
-        from weilu.process.queries import KIND_PAGES
+        from weilu.changes.gates import about_change
+        from weilu.changes.kind import CHANGE, FACT_TITLES
+        from weilu.process.vocabulary import register_facts, register_kind
+        from weilu.ui.about import tell_about
 
-        KIND_PAGES["change"] = "changes:change"
+        register_kind(CHANGE)
+        register_facts(FACT_TITLES)
+        tell_about("changes", about_change)
         follow.subscribe_all()

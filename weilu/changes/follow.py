@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Person
 from weilu.changes import rules
 from weilu.changes.actions import check_item_approved, latest_plan
+from weilu.changes.kind import NOTIFY_USERS
 from weilu.changes.models import Change
 from weilu.changes.sheet import sheet_content
 from weilu.evidence.actions import stage
@@ -18,8 +19,6 @@ from weilu.process.flow import Step
 from weilu.process.models import Opinion, WorkItem
 from weilu.records.actions import freeze_sheet
 from weilu.records.models import RecordSheet, Side
-
-NOTIFY_USERS = "changes.notify_users"
 
 
 def subscribe_all() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
+from weilu.changes.gates import Mend, mends
 from weilu.changes.models import PlanVersion
 from weilu.changes.plan import lines
 from weilu.changes.queries import ChangeView
@@ -17,8 +18,8 @@ from weilu.kernel.times import now
 from weilu.process.chart import draw
 from weilu.process.models import Opinion, StepVisit
 from weilu.process.pages import Moment, chips, neighbours, timeline
-from weilu.process.queries import GATE_TITLES
 from weilu.process.rules import Gate
+from weilu.process.vocabulary import fact_title
 from weilu.records.models import RecordSheet
 from weilu.ui import diff
 from weilu.ui.dates import window
@@ -82,7 +83,7 @@ def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, An
         "plan": found.plans[0] if found.plans else None, "against": _against(found, old),
         "plan_lines": lines(found.plans[0].content) if found.plans else [], "window": window_of(found),
         "moments": moments, "chips": chips(moments), "seals": _seals(moments), "form": form_of(found),
-        "form_words": form_words(form_of(found)), "gates": [(gate_title(gate), gate) for gate in found.view.gates],
+        "form_words": form_words(form_of(found)), "gates": gate_lines(found),
         "missing": sum(not gate.open for gate in found.view.gates), "returned": _returned(found),
         "countersign": "".join(countersign(found)), "countersign_short": countersign(found)[0],
         "last": found.view.opinions[0] if found.view.opinions else None,
@@ -91,9 +92,10 @@ def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, An
     }  # fmt: skip
 
 
-def gate_title(gate: Gate) -> str:
-    """What a gate asks for, in words."""
-    return _(GATE_TITLES.get(gate.key, gate.key))
+def gate_lines(found: ChangeView) -> list[tuple[str, Gate, Mend | None]]:
+    """Each gate with what it asks for and, while it is closed, who can open it."""
+    open_by = mends(found.change, found.view.gates, found.runs)
+    return [(fact_title(gate.key), gate, open_by.get(gate.key)) for gate in found.view.gates]
 
 
 def _against(found: ChangeView, old: int) -> Compared | None:

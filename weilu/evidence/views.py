@@ -87,7 +87,7 @@ def item_export(request: HttpRequest, uid: str) -> HttpResponse | FileResponse:
     """Asked for: what the export will hold. Posted: the zip, whose making goes on record."""
     entries = fetch_entries_of(reader(request).owner_codes, str(uid))
     if not _may_export(request, entries[0].org):
-        raise Refused(_("您在这个单位没有「导出存证包」的权限"), help=_("系统管理员可以授予"))
+        raise Refused(_("您在这个单位没有「导出存证包」的权限"), help=_("系统管理员可以授予"), who="administrator")
     if request.method == "GET":
         files = {file["sha256"] for found in entries for file in found.said["files"]}
         return render(request, "evidence/export.html", {"uid": uid, "count": len(entries), "files": len(files)})

@@ -56,3 +56,11 @@ FACTS = {
     "wait_window": "window.open",
     "accept": "acceptance.passed",
 }
+FACT_TITLES = {
+    "integrity.verified": "升级包来源与完整性",
+    "backup.restored": "备份可恢复",
+    "rehearsal.matched": "演练结论与方案一致",
+    "window.open": "变更窗口开放",
+    "acceptance.passed": "验收检查通过",
+    "run.concluded": "执行已有结论",
+}

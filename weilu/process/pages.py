@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy
 
 from weilu.accounts.models import Person
 from weilu.process.models import Opinion, Seat, StepVisit, WorkItem
-from weilu.process.queries import CAP, KIND_PAGES, ItemView, Row
+from weilu.process.queries import CAP, ItemView, Row
+from weilu.process.vocabulary import kind_of
 
 TABS = (("todo", gettext_lazy("待办")), ("done", gettext_lazy("已办")), ("mine", gettext_lazy("我发起")))
 EVENT_ICONS = {"file": "file-text", "run": "player-play", "notice": "bell", "flow": "git-branch"}
@@ -49,7 +50,7 @@ def tabs(counted: Mapping[str, int]) -> list[Tab]:
 
 def item_url(item: WorkItem) -> str:
     """The page of an item, whatever its kind."""
-    return reverse(KIND_PAGES[item.kind], args=[item.uid])
+    return reverse(kind_of(item.kind).page, args=[item.uid])
 
 
 def lines(rows: Iterable[Row], reader: Person, *, in_turn: bool = False, at: datetime | None = None) -> list[Line]:
@@ -149,7 +150,7 @@ class Neighbours:
 def neighbours(person: Person, item: WorkItem) -> Neighbours:
     """The items before and after this one in my work, by one query over at most CAP seats."""
     seats = Seat.objects.todo(person).values_list("item__uid", "item__kind")[:CAP]
-    queue = [(uid, reverse(KIND_PAGES[kind], args=[uid])) for uid, kind in seats]
+    queue = [(uid, reverse(kind_of(kind).page, args=[uid])) for uid, kind in seats]
     place = next((place for place, (uid, _url) in enumerate(queue) if uid == item.uid), -1)
     before = queue[place - 1][1] if place > 0 else ""
     after = queue[place + 1][1] if 0 <= place < len(queue) - 1 else ""

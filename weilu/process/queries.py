@@ -11,16 +11,8 @@ from weilu.accounts.models import Person
 from weilu.process.flow import Flow, Step, parse_flow
 from weilu.process.models import Event, Fact, Opinion, Seat, StepVisit, WorkItem
 from weilu.process.rules import Gate, return_targets
+from weilu.process.vocabulary import fact_title
 
-GATE_TITLES = {
-    "integrity.verified": "升级包来源与完整性",
-    "backup.restored": "备份可恢复",
-    "rehearsal.matched": "演练结论与方案一致",
-    "window.open": "变更窗口开放",
-    "acceptance.passed": "验收检查通过",
-    "run.concluded": "执行已有结论",
-    "users.notified": "用户已通知",
-}
 PAGE = 50
 CAP = 1000  # counts beyond it are shown as 1000+
 
@@ -140,7 +132,7 @@ def gates_of(item: WorkItem, step: Step) -> list[Gate]:
             matching[found.key] = found
     gates = []
     for key in step.gates:
-        title, fact = _(GATE_TITLES.get(key, key)), matching.get(key)
+        title, fact = fact_title(key), matching.get(key)
         if fact and fact.holds:
             gates.append(Gate(key, True, fact.proof))
         elif fact:
@@ -228,7 +220,3 @@ def _step_views(
             )
         )
     return views
-
-
-KIND_PAGES: dict[str, str] = {}
-"""For each kind of item the URL name of its page, as `changes:change`; rooms above register theirs."""

@@ -12,8 +12,11 @@ from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
+from weilu.kernel.clauses import clause_table
 from weilu.kernel.refused import NotVisible, Refused, Stale
 from weilu.kernel.times import now
+from weilu.ui.about import about
+from weilu.ui.templatetags.weilu import clause_text
 
 log = logging.getLogger("weilu.pages")
 POLICY = (
@@ -67,7 +70,8 @@ def _refusal(request: HttpRequest, refused: Refused, number: str, status: int) -
     if for_program(request):
         return seal(problem_json(status, refused.reason, clause, refused.help, number))
     context = {
-        "refused": refused, "clause": clause, "number": number, "at": now(),
+        "refused": refused, "clause": clause, "clause_text": clause_text(clause_table()[clause]) if clause else "",
+        "number": number, "at": now(), "about": about(request, refused.who),
         "stale": isinstance(refused, Stale), "back": _back(request),
     }  # fmt: skip
     page = render_to_string("ui/refused.html", context, request)
