@@ -105,9 +105,12 @@ def _signing(name: str, cast: Any) -> list[dict[str, Any]]:
 
     from weilu.accounts.models import Person
     from weilu.process.actions import publish_flow, sign_step
+    from weilu.process.vocabulary import Kind, register_kind
 
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_row (id integer PRIMARY KEY, words varchar(200) NOT NULL)")
+    facts = {"integrity.verified": ""}
+    register_kind(Kind(key="bench", flows="bench", page="changes:change", right="changes.request", facts=facts))
     publish_flow(None, cast.jz, FLOW)
     system = _system(cast)
     items = [_at_confirm(cast, system) for _turn in range(PAIRS + 10)]

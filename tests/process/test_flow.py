@@ -46,6 +46,9 @@ def test_a_step_says_who_how_many_and_where_back():
         (["{key: a, title: 甲, who: requester, auto: x}"], "第 4 行：步骤 a 要么写 who，要么写 auto"),
         (["{key: a, title: 甲, who: requester, colour: red}"], "第 4 行：不认识「colour」"),
         (["{key: a, title: 甲, who: requester, hours: -1}"], "第 4 行：步骤 a 的 hours 应是 0 到 2000 的工作小时数"),
+        (["{key: a, title: 甲, who: requester, veto: 'no'}"], "第 4 行：步骤 a 的 veto 应是 true、false"),
+        (["{key: a, title: 甲, who: requester, resume: back}"], "第 4 行：步骤 a 的 resume 应是 direct、forward"),
+        (["{key: a, title: 甲, who: requester, mark: 安全}"], "第 4 行：步骤 a 的 mark 应是一个字"),
         (["{key: a, title: 甲, who: requester, when: 'x = 1'}"], "第 4 行：步骤 a 的 when：「x = 1」第 2 个字看不懂"),
     ],
 )

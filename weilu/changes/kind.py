@@ -16,6 +16,7 @@ CHANGE = Kind(
     key="change",
     flows="changes",
     page="changes:change",
+    right="changes.request",
     forms=frozenset({"need", "analysis", "plan", "feedback", "sheet"}),
     automatic=frozenset({NOTIFY_USERS}),
     facets={"running": (True, False), "importance": ("important", "normal")},

@@ -17,8 +17,9 @@ from weilu.kernel.times import now
 from weilu.process import rules
 from weilu.process.flow import END, Flow, Step, parse_flow
 from weilu.process.models import UNDATED, Event, Fact, FlowVersion, Opinion, Seat, StepVisit, WorkItem
+from weilu.process.publishing import check_publishable
 from weilu.process.queries import acted, gates_of
-from weilu.process.who import faults_of_people, people_asked, resolve
+from weilu.process.who import people_asked, resolve
 from weilu.systems.models import System
 
 Outcome = StepVisit.Outcome
@@ -34,9 +35,7 @@ def publish_flow(by: Person | None, owner: Organisation, source: str) -> FlowVer
     if by is not None and not by.may("flows.publish", owner.id):
         raise Refused(_("发布流程要由系统管理员办"))
     flow = parse_flow(source)
-    faults = faults_of_people(flow, owner)
-    if faults:
-        raise Refused("；".join(faults), rules.NO_STEP_SKIPPED, field="source", help=_("先指定人员，再发布"))
+    check_publishable(flow, owner)
     digest = sha256_hex(source.encode())
     same = FlowVersion.objects.filter(owner=owner, key=flow.key, digest=digest).first()
     if same:

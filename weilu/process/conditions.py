@@ -17,10 +17,10 @@ class WrongCondition(ValueError):
 
 @dataclass(frozen=True)
 class Condition:
-    """A parsed condition: its text, the fields it asks for, and `holds(facets)`."""
+    """A parsed condition: its text, each field with each constant it is compared to, and `holds(facets)`."""
 
     text: str
-    fields: frozenset[str]
+    compared: tuple[tuple[str, object], ...]
     holds: Callable[[Facets], bool]
 
 
@@ -35,12 +35,13 @@ def parse_condition(text: str) -> Condition:
     if parser.place < len(parser.tokens):
         rest = parser.tokens[parser.place][1]
         raise WrongCondition(_("「%(text)s」在「%(word)s」处多出内容") % {"text": text, "word": rest})
-    return Condition(text, frozenset(parser.fields), holds)
+    return Condition(text, tuple(parser.compared), holds)
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.text, self.tokens, self.place, self.fields = text, _tokens(text), 0, set[str]()
+        self.text, self.tokens, self.place = text, _tokens(text), 0
+        self.compared: list[tuple[str, object]] = []
 
     def any_of(self) -> Callable[[Facets], bool]:
         parts = [self.all_of()]
@@ -66,29 +67,29 @@ class _Parser:
 
     def comparison(self) -> Callable[[Facets], bool]:
         field = str(self.need("name"))
-        self.fields.add(field)
         if self.take("sign", "=="):
-            wanted = self.constant()
+            wanted = self.constant(field)
             return lambda facets: facets.get(field) == wanted
         if self.take("sign", "!="):
-            wanted = self.constant()
+            wanted = self.constant(field)
             return lambda facets: facets.get(field) != wanted
         self.need("name", "in")
         self.need("sign", "[")
-        choices = [self.constant()]
+        choices = [self.constant(field)]
         while self.take("sign", ","):
-            choices.append(self.constant())
+            choices.append(self.constant(field))
         self.need("sign", "]")
         return lambda facets: facets.get(field) in choices
 
-    def constant(self) -> object:
+    def constant(self, field: str) -> object:
         if self.place >= len(self.tokens):
             raise WrongCondition(_("「%(text)s」在末尾缺一个常量") % {"text": self.text})
         kind, value = self.tokens[self.place]
         self.place += 1
         if kind == "name" and value in CONSTANTS:
-            return CONSTANTS[str(value)]
-        if kind in ("number", "text"):
+            kind, value = "constant", CONSTANTS[str(value)]
+        if kind in ("constant", "number", "text"):
+            self.compared.append((field, value))
             return value
         raise WrongCondition(_("「%(text)s」里「%(word)s」不是常量；文字要加引号") % {"text": self.text, "word": value})
 

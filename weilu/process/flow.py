@@ -20,6 +20,7 @@ STEP_WORDS = {
     "clause", "mark", "then", "act",
 }  # fmt: skip
 END = "end"
+FORMS: dict[str, tuple[object, ...]] = {"veto": (True, False), "resume": ("direct", "forward")}
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Who:
     name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}({self.name})" if self.name else self.kind
+        inside = "requester" if self.kind == "dept_head" else self.name
+        return f"{self.kind}({inside})" if inside else self.kind
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Step:
     mark: str  # one character in a diamond, for a step outside the numbered ones
     then: str  # the next step's key, or END
     act: str  # what the button says
+    line: int  # where it stands in the source, from 1
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,11 @@ def parse_flow(source: str) -> Flow:
     for place, row in enumerate(rows):
         following = keys[place + 1] if place + 1 < len(keys) else END
         try:
-            steps.append(_read_step(row, following))
+            steps.append(_read_step(row, following, lines[place]))
         except ValueError as fault:
-            faults.append(_in_line(lines[place], str(fault)))
+            faults.append(in_line(lines[place], str(fault)))
     if not faults:
-        faults = [_in_line(lines[place], words) for place, words in _faults_between(steps)]
+        faults = [in_line(lines[place], words) for place, words in _faults_between(steps)]
     if not isinstance(data.get("flow"), str) or not isinstance(data.get("title"), str):
         faults.insert(0, _("缺 flow 或 title"))
     if faults:
@@ -103,7 +106,8 @@ def parse_flow(source: str) -> Flow:
     return Flow(data["flow"], data["title"], tuple(steps))
 
 
-def _in_line(line: int, fault: str) -> str:
+def in_line(line: int, fault: str) -> str:
+    """A fault as people read it, with the line it stands in."""
     return _("第 %(line)d 行：%(fault)s") % {"line": line, "fault": fault}
 
 
@@ -114,7 +118,7 @@ def _lines_of_steps(node: Any) -> list[int]:
     return []
 
 
-def _read_step(row: Any, following: str) -> Step:
+def _read_step(row: Any, following: str, line: int) -> Step:
     if not isinstance(row, dict):
         raise ValueError(_("步骤应是 key、title、who 等字段"))
     unknown = set(row) - STEP_WORDS
@@ -131,6 +135,14 @@ def _read_step(row: Any, following: str) -> Step:
     sign = row.get("sign", "all")
     if sign not in ("all", "any") and not (isinstance(sign, int) and not isinstance(sign, bool) and sign >= 1):
         raise ValueError(_("步骤 %(key)s 的 sign 应是 all、any 或不小于 1 的数") % {"key": key})
+    for word, allowed in FORMS.items():
+        if word in row and row[word] not in allowed:
+            shown = _("、").join(str(one).lower() for one in allowed)
+            raise ValueError(
+                _("步骤 %(key)s 的 %(word)s 应是 %(allowed)s") % {"key": key, "word": word, "allowed": shown}
+            )
+    if len(str(row.get("mark", ""))) > 1:
+        raise ValueError(_("步骤 %(key)s 的 mark 应是一个字") % {"key": key})
     hours = row.get("hours", 0)
     if not isinstance(hours, int) or isinstance(hours, bool) or not 0 <= hours <= 2000:
         raise ValueError(_("步骤 %(key)s 的 hours 应是 0 到 2000 的工作小时数") % {"key": key})
@@ -143,7 +155,7 @@ def _read_step(row: Any, following: str) -> Step:
         title=row["title"].strip(),
         who=tuple(_read_who(text, key) for text in who),
         sign=sign,
-        veto=bool(row.get("veto", True)),
+        veto=row.get("veto", True),
         gates=tuple(_listed(row, "gates")),
         back=tuple(_listed(row, "back")),
         direct=row.get("resume", "forward") == "direct",
@@ -153,9 +165,10 @@ def _read_step(row: Any, following: str) -> Step:
         form=str(row.get("form", "")),
         hours=hours,
         clause=str(row.get("clause", "")),
-        mark=str(row.get("mark", ""))[:1],
+        mark=str(row.get("mark", "")),
         then=str(row.get("then", following)),
         act=str(row.get("act", "")),
+        line=line,
     )
 
 

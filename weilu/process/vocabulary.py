@@ -29,6 +29,7 @@ class Kind:
     key: str  # change, as in WorkItem.kind
     flows: str  # changes, as its flows' keys begin: changes.normal
     page: str  # the URL name of an item's page, which takes the item's uid
+    right: str = ""  # whoever holds a role with it may open one
     forms: frozenset[str] = frozenset()
     automatic: frozenset[str] = frozenset()
     facets: Mapping[str, tuple[object, ...]] = field(default_factory=dict)  # each with every value it can have
