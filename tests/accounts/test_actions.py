@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.unchanged import refusal
+from tests.support.unchanged import Refusal, refusal_of
 from weilu.accounts.actions import add_person, end_role, found_organisation, give_role, name_head, sign_in
 from weilu.accounts.models import Department, Grant, Organisation, Person, RoleHolding
 from weilu.accounts.queries import customers_with_people
@@ -35,8 +35,7 @@ def act(name: str, by: Person, cast) -> None:
 @pytest.mark.parametrize("name", ["add_person", "give_role", "end_role", "name_head", "found_organisation"])
 @pytest.mark.parametrize("who", ["wang", "li", "zhao", "qian", "wu", "chen", "zhou", "sun", "he"])
 def test_everybody_but_the_administrator_of_this_customer_is_refused(cast, name, who):
-    with refusal(NOT_YOURS):
-        act(name, getattr(cast, who), cast)
+    assert refusal_of(lambda: act(name, getattr(cast, who), cast)) == Refusal(NOT_YOURS)
 
 
 @pytest.mark.parametrize("name", ["add_person", "give_role", "end_role", "name_head"])
@@ -45,21 +44,18 @@ def test_the_administrator_of_this_customer_may(cast, name):
 
 
 def test_nobody_who_signs_in_founds_an_organisation(cast):
-    with refusal(NOT_YOURS):
-        act("found_organisation", cast.zheng, cast)
+    assert refusal_of(lambda: act("found_organisation", cast.zheng, cast)) == Refusal(NOT_YOURS)
 
 
 def test_an_administrator_whose_role_has_ended_manages_nothing(cast):
     give_role(cast.zheng, cast.wu, cast.jz, "administrator")
     end_role(cast.wu, cast.zheng, cast.jz, "administrator")
-    with refusal(NOT_YOURS):
-        give_role(anew(cast.zheng), cast.sun, cast.jz, "engineer")
+    assert refusal_of(lambda: give_role(anew(cast.zheng), cast.sun, cast.jz, "engineer")) == Refusal(NOT_YOURS)
 
 
 def test_a_role_of_the_future_carries_no_right_yet(cast):
     RoleHolding.objects.create(person=cast.wang, owner=cast.jz, role="administrator", since=now() + timedelta(days=1))
-    with refusal(NOT_YOURS):
-        give_role(anew(cast.wang), cast.sun, cast.jz, "engineer")
+    assert refusal_of(lambda: give_role(anew(cast.wang), cast.sun, cast.jz, "engineer")) == Refusal(NOT_YOURS)
 
 
 def test_a_person_of_a_vendor_sees_a_customer_by_role_and_loses_sight_with_the_last_one(cast):
@@ -100,10 +96,12 @@ def test_a_role_that_ended_is_given_again_and_both_periods_stay(cast):
 
 
 def test_who_holds_no_such_role_cannot_lose_it(cast):
-    with refusal("吴静 现在没有这个角色", "", "role"):
-        end_role(cast.zheng, cast.wu, cast.jz, "engineer")
-    with refusal("没有「god」这个角色", "", "role"):
-        give_role(cast.zheng, cast.wu, cast.jz, "god")
+    assert refusal_of(lambda: end_role(cast.zheng, cast.wu, cast.jz, "engineer")) == Refusal(
+        "吴静 现在没有这个角色", "", "role"
+    )
+    assert refusal_of(lambda: give_role(cast.zheng, cast.wu, cast.jz, "god")) == Refusal(
+        "没有「god」这个角色", "", "role"
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,8 +122,7 @@ def test_who_holds_no_such_role_cannot_lose_it(cast):
     ],
 )
 def test_what_is_typed_wrong_about_a_person_is_named_and_nobody_is_added(cast, over, reason, field):
-    with refusal(reason, "", field):
-        add_person(cast.zheng, cast.jz, **(NEW | over))
+    assert refusal_of(lambda: add_person(cast.zheng, cast.jz, **(NEW | over))) == Refusal(reason, "", field)
 
 
 def test_a_new_person_of_the_customer_signs_in_and_sees_only_their_own_customer(cast):
@@ -143,8 +140,9 @@ def test_a_new_person_of_a_vendor_sees_nothing_until_a_customer_gives_a_role(cas
 
 def test_the_head_of_a_department_is_one_of_the_house(cast):
     department = Department.objects.get(organisation=cast.jz, name="养老待遇科")
-    with refusal("孙莉 不是本单位的人", "", "person"):
-        name_head(cast.zheng, department, cast.sun)
+    assert refusal_of(lambda: name_head(cast.zheng, department, cast.sun)) == Refusal(
+        "孙莉 不是本单位的人", "", "person"
+    )
     name_head(cast.zheng, department, cast.wang)
     department.refresh_from_db()
     assert department.head == cast.wang
@@ -161,8 +159,9 @@ def test_the_head_of_a_department_is_one_of_the_house(cast):
     ],
 )
 def test_an_organisation_that_is_typed_wrong_is_not_founded(cast, over, reason, field):
-    with refusal(reason, "", field):
-        found_organisation(None, **({"code": "XX", "name": "新单位", "short_name": "新"} | over))
+    assert refusal_of(
+        lambda: found_organisation(None, **({"code": "XX", "name": "新单位", "short_name": "新"} | over))
+    ) == Refusal(reason, "", field)
     assert Organisation.objects.count() == 4
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cast import plan_fields
 from tests.changes.steps import ANALYSIS, FEEDBACK, analyse, bring, item_of, plan, sign_as, tell_run, visits
-from tests.support.unchanged import refusal
+from tests.support.unchanged import Refusal, refusal_of
 from weilu.changes.actions import (
     amend_need,
     check_item_approved,
@@ -89,10 +89,12 @@ def test_the_need_keeps_its_versions_with_author_and_digest(cast, change):
 
 def test_the_requester_words_the_need_anew_only_in_the_step_that_asks_for_it(cast, change):
     item = item_of(change)
-    with refusal("「可行性分析」不由您办", "CHG-1"):
-        submit_analysis(cast.wang, change, turn=item.turn, **ANALYSIS)
-    with refusal("「可行性分析」要填写内容，不能只签名", "CHG-1"):
-        amend_need(cast.chen, change, turn=item.turn, need="别的。")
+    assert refusal_of(lambda: submit_analysis(cast.wang, change, turn=item.turn, **ANALYSIS)) == Refusal(
+        "「可行性分析」不由您办", "CHG-1"
+    )
+    assert refusal_of(lambda: amend_need(cast.chen, change, turn=item.turn, need="别的。")) == Refusal(
+        "「可行性分析」要填写内容，不能只签名", "CHG-1"
+    )
 
     return_item(cast.chen, item, turn=item.turn, to="request", words="写明字数。")
     amend_need(cast.wang, change, turn=item_of(change).turn, need="备注 200 字。")
@@ -102,8 +104,9 @@ def test_the_requester_words_the_need_anew_only_in_the_step_that_asks_for_it(cas
 
 
 def test_what_is_not_feasible_is_returned_and_not_analysed(cast, change):
-    with refusal("分析为不可行时，用「退回」并写明原因，由申请人改需求", "CHG-1", "feasible"):
-        analyse(cast, change, feasible=False)
+    assert refusal_of(lambda: analyse(cast, change, feasible=False)) == Refusal(
+        "分析为不可行时，用「退回」并写明原因，由申请人改需求", "CHG-1", "feasible"
+    )
 
 
 def test_the_plan_is_frozen_under_the_digest_of_its_canonical_content(cast, change, channel):
@@ -145,35 +148,39 @@ def test_editing_after_approval_voids_signatures_and_facts(cast, change):
     assert (gate.key, gate.open) == ("integrity.verified", True)  # of the new plan
     old = Fact.objects.filter(item=item, subject=first)
     assert list(old.values_list("key", flat=True)) == ["integrity.verified"]
-    with refusal("「实施与发布」不由您办", "CHG-1"):
-        order_upgrade(cast.chen, change, turn=item.turn)
+    assert refusal_of(lambda: order_upgrade(cast.chen, change, turn=item.turn)) == Refusal(
+        "「实施与发布」不由您办", "CHG-1"
+    )
     sign_as(cast, change, "zhou", "zhao", "qian")
-    with refusal("工单不在「实施与发布」，不能执行", "CHG-1"):
-        check_item_approved(item_of(change), second.digest)
+    assert refusal_of(lambda: check_item_approved(item_of(change), second.digest)) == Refusal(
+        "工单不在「实施与发布」，不能执行", "CHG-1"
+    )
     sign_as(cast, change, "wu")
     check_item_approved(item_of(change), second.digest)
-    with refusal("方案在批准后被改动，不能执行。重新送审后再开始", "CHG-1"):
-        check_item_approved(item_of(change), first)
+    assert refusal_of(lambda: check_item_approved(item_of(change), first)) == Refusal(
+        "方案在批准后被改动，不能执行。重新送审后再开始", "CHG-1"
+    )
 
 
 def test_only_an_engineer_edits_an_approved_plan(cast, change):
     bring(cast, change, "confirm")
-    with refusal("改方案要由维护工程师办", "CHG-1"):
-        submit_plan(cast.zhou, change, turn=item_of(change).turn, **plan_fields(risk="别的。"))
+    assert refusal_of(
+        lambda: submit_plan(cast.zhou, change, turn=item_of(change).turn, **plan_fields(risk="别的。"))
+    ) == Refusal("改方案要由维护工程师办", "CHG-1")
 
 
 def test_a_plan_whose_run_has_begun_is_not_edited(cast, change):
     bring(cast, change, "release")
     order_upgrade(cast.chen, change, turn=item_of(change).turn)
-    with refusal("这一版方案已开始执行，不能再改。要改就先退回", "CHG-1"):
-        plan(cast, change, risk="别的。")
+    assert refusal_of(lambda: plan(cast, change, risk="别的。")) == Refusal(
+        "这一版方案已开始执行，不能再改。要改就先退回", "CHG-1"
+    )
 
 
 @pytest.mark.parametrize("step", ["analysis", "need", "feedback", "sheet", ""])
 def test_no_plan_is_written_before_its_step_or_after_the_release(cast, change, step):
     bring(cast, change, step)
-    with refusal("现在不是写方案的时候", "CHG-1"):
-        plan(cast, change, version="1.2.0")
+    assert refusal_of(lambda: plan(cast, change, version="1.2.0")) == Refusal("现在不是写方案的时候", "CHG-1")
 
 
 def test_a_plan_row_altered_in_the_database_is_not_carried_out(cast, change):
@@ -181,36 +188,43 @@ def test_a_plan_row_altered_in_the_database_is_not_carried_out(cast, change):
     kept = PlanVersion.objects.get(change=change)
     PlanVersion.objects.filter(id=kept.id).update(content=kept.content | {"sha256": "0" * 64})
 
-    with refusal("方案在批准后被改动，不能执行。重新送审后再开始", "CHG-1"):
-        order_upgrade(cast.chen, change, turn=item_of(change).turn)
+    assert refusal_of(lambda: order_upgrade(cast.chen, change, turn=item_of(change).turn)) == Refusal(
+        "方案在批准后被改动，不能执行。重新送审后再开始", "CHG-1"
+    )
     altered = kept.content | {"sha256": "0" * 64}
     PlanVersion.objects.filter(id=kept.id).update(digest=digest(altered))  # and its digest with it
-    with refusal("方案在批准后被改动，不能执行。重新送审后再开始", "CHG-1"):
-        order_upgrade(cast.chen, change, turn=item_of(change).turn)
+    assert refusal_of(lambda: order_upgrade(cast.chen, change, turn=item_of(change).turn)) == Refusal(
+        "方案在批准后被改动，不能执行。重新送审后再开始", "CHG-1"
+    )
     WorkItem.objects.filter(id=change.item_id).update(subject=digest(altered))  # and the item's subject
-    with refusal("这一版方案还没有全部批准，不能执行", "CHG-1"):
-        order_upgrade(cast.chen, change, turn=item_of(change).turn)
+    assert refusal_of(lambda: order_upgrade(cast.chen, change, turn=item_of(change).turn)) == Refusal(
+        "这一版方案还没有全部批准，不能执行", "CHG-1"
+    )
 
 
 def test_without_the_security_office_nothing_runs(cast, change):
     """CHG-7, also where somebody moved the item on in the database."""
     bring(cast, change, "security")
     item = item_of(change)
-    with refusal("「实施与发布」不由您办", "CHG-1"):
-        order_upgrade(cast.chen, change, turn=item.turn)
+    assert refusal_of(lambda: order_upgrade(cast.chen, change, turn=item.turn)) == Refusal(
+        "「实施与发布」不由您办", "CHG-1"
+    )
 
     WorkItem.objects.filter(id=item.id).update(step="release")
-    with refusal("这一版方案还没有全部批准，不能执行", "CHG-7"):
-        check_item_approved(item_of(change), item.subject)
+    assert refusal_of(lambda: check_item_approved(item_of(change), item.subject)) == Refusal(
+        "这一版方案还没有全部批准，不能执行", "CHG-7"
+    )
 
 
 def test_the_security_office_is_not_asked_what_it_asked_for_itself(cast, change):
     bring(cast, change, "security")
     item = item_of(change)
-    with refusal("这一步不能由您签：「方案确认」是您办的", "ROL-1"):
-        sign_step(cast.zhou, item, turn=item.turn, subject=item.subject)
-    with refusal("这一步不同意就是退回。用「退回」并写明退到哪一步", "CHG-1"):
-        refuse_step(cast.wu, item, turn=item.turn, words="不同意。")
+    assert refusal_of(lambda: sign_step(cast.zhou, item, turn=item.turn, subject=item.subject)) == Refusal(
+        "这一步不能由您签：「方案确认」是您办的", "ROL-1"
+    )
+    assert refusal_of(lambda: refuse_step(cast.wu, item, turn=item.turn, words="不同意。")) == Refusal(
+        "这一步不同意就是退回。用「退回」并写明退到哪一步", "CHG-1"
+    )
     return_item(cast.wu, item, turn=item.turn, to="design", words="没有写数据如何还原。")
     assert item_of(change).step == "design"
 
@@ -218,30 +232,35 @@ def test_the_security_office_is_not_asked_what_it_asked_for_itself(cast, change)
 def test_an_upgrade_is_ordered_once_from_a_fresh_page_by_whom_it_waits_for(cast, change):
     bring(cast, change, "release")
     item = item_of(change)
-    with refusal("工单在您打开页面之后已有变动。看过新内容再开始", "CHG-1"):
-        order_upgrade(cast.chen, change, turn=item.turn - 1)
-    with refusal("「实施与发布」不由您办", "CHG-1"):
-        order_upgrade(cast.wang, change, turn=item.turn)
+    assert refusal_of(lambda: order_upgrade(cast.chen, change, turn=item.turn - 1)) == Refusal(
+        "工单在您打开页面之后已有变动。看过新内容再开始", "CHG-1"
+    )
+    assert refusal_of(lambda: order_upgrade(cast.wang, change, turn=item.turn)) == Refusal(
+        "「实施与发布」不由您办", "CHG-1"
+    )
 
     run = order_upgrade(cast.chen, change, turn=item.turn)
     kept = PlanVersion.objects.get(change=change)
     taken = ("version", "wheel", "sha256", "window_from", "window_to", "criteria", "way_back")
     assert run.plan == {key: kept.content[key] for key in taken}
-    with refusal(f"这套安装正由 {run.number} 占用，等它结束再开始"):
-        order_upgrade(cast.chen, change, turn=item.turn)
+    assert refusal_of(lambda: order_upgrade(cast.chen, change, turn=item.turn)) == Refusal(
+        f"这套安装正由 {run.number} 占用，等它结束再开始"
+    )
 
 
 def test_the_release_is_signed_only_when_its_run_is_over(cast, change):
     bring(cast, change, "release")
     item = item_of(change)
-    with refusal("还差 1 项关口：执行已有结论还没有记录", "CHG-1"):
-        sign_step(cast.chen, item, turn=item.turn, subject=item.subject)
+    assert refusal_of(lambda: sign_step(cast.chen, item, turn=item.turn, subject=item.subject)) == Refusal(
+        "还差 1 项关口：执行已有结论还没有记录", "CHG-1"
+    )
     run = tell_run(order_upgrade(cast.chen, change, turn=item.turn), fails="backup")
 
     assert run.state == Run.State.FAILED
     item = item_of(change)
-    with refusal("还差 1 项关口：执行已有结论未通过：没有升级：备份：不好", "CHG-1"):
-        sign_step(cast.chen, item, turn=item.turn, subject=item.subject)
+    assert refusal_of(lambda: sign_step(cast.chen, item, turn=item.turn, subject=item.subject)) == Refusal(
+        "还差 1 项关口：执行已有结论未通过：没有升级：备份：不好", "CHG-1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,16 +273,19 @@ def test_the_release_is_signed_only_when_its_run_is_over(cast, change):
 )
 def test_feedback_says_something(cast, change, over, reason, field):
     bring(cast, change, "feedback")
-    with refusal(reason, "", field):
-        give_feedback(cast.wang, change, turn=item_of(change).turn, **(FEEDBACK | over))
+    assert refusal_of(
+        lambda: give_feedback(cast.wang, change, turn=item_of(change).turn, **(FEEDBACK | over))
+    ) == Refusal(reason, "", field)
 
 
 def test_feedback_is_given_by_the_requester_in_its_step(cast, change):
-    with refusal("「可行性分析」要填写内容，不能只签名", "CHG-1"):
-        give_feedback(cast.wang, change, turn=item_of(change).turn, **FEEDBACK)
+    assert refusal_of(lambda: give_feedback(cast.wang, change, turn=item_of(change).turn, **FEEDBACK)) == Refusal(
+        "「可行性分析」要填写内容，不能只签名", "CHG-1"
+    )
     bring(cast, change, "feedback")
-    with refusal("「使用反馈」不由您办", "CHG-1"):
-        give_feedback(cast.li, change, turn=item_of(change).turn, **FEEDBACK)
+    assert refusal_of(lambda: give_feedback(cast.li, change, turn=item_of(change).turn, **FEEDBACK)) == Refusal(
+        "「使用反馈」不由您办", "CHG-1"
+    )
     give_feedback(cast.wang, change, turn=item_of(change).turn, **FEEDBACK)
     assert list(Feedback.objects.values_list("works", "opinion", "satisfaction", "by__name")) == [
         (True, "备注能写了。", "satisfied", "王敏")

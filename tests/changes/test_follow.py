@@ -6,7 +6,7 @@ import pytest
 
 from tests.changes.steps import bring, item_of, sign_as, tell_run, visits
 from tests.records.builders import PASSWORD, sign
-from tests.support.unchanged import every_row, refusal
+from tests.support.unchanged import Refusal, every_row, refusal_of
 from weilu.changes import follow
 from weilu.changes.actions import order_upgrade
 from weilu.evidence.models import Staged
@@ -68,8 +68,9 @@ def test_a_system_without_users_holds_the_release_until_they_are_named(cast, cha
     change.installation.system.users.clear()
 
     item = item_of(change)
-    with refusal("没有可以通知的人。先登记系统的用户", "CHG-6"):
-        sign_step(cast.chen, item, turn=item.turn, subject=item.subject)
+    assert refusal_of(lambda: sign_step(cast.chen, item, turn=item.turn, subject=item.subject)) == Refusal(
+        "没有可以通知的人。先登记系统的用户", "CHG-6"
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,9 +154,10 @@ def test_the_work_is_closed_by_both_signatures_and_by_nothing_less(cast, change)
     """REC-1, REC-2."""
     bring(cast, change, "sheet")
     item, sheet = item_of(change), RecordSheet.objects.get(item=change.item)
-    for name in ("wang", "chen"):
-        with refusal("「报告单签署」要填写内容，不能只签名", "CHG-1"):
-            sign_step(getattr(cast, name), item, turn=item.turn, subject=item.subject)
+    for person in (cast.wang, cast.chen):
+        assert refusal_of(lambda who=person: sign_step(who, item, turn=item.turn, subject=item.subject)) == Refusal(
+            "「报告单签署」要填写内容，不能只签名", "CHG-1"
+        )
 
     sign(cast.chen, sheet, "vendor")
     assert (item_of(change).state, item_of(change).step) == ("open", "sheet")
@@ -183,10 +185,12 @@ def test_a_refusal_to_sign_closes_the_work_with_its_reason(cast, change):
     bring(cast, change, "sheet")
     sheet = RecordSheet.objects.get(item=change.item)
     given = {"password": PASSWORD, "address": "127.0.0.1", "digest": sheet.digest}
-    with refusal("拒签原因没有填写。填好后再提交", "", "reason"):
-        refuse_sheet(cast.wang, sheet, reason=" ", **given)
-    with refusal("这份报告单的甲方不由您签", "REC-2"):
-        refuse_sheet(cast.qian, sheet, reason="不要。", **given)
+    assert refusal_of(lambda: refuse_sheet(cast.wang, sheet, reason=" ", **given)) == Refusal(
+        "拒签原因没有填写。填好后再提交", "", "reason"
+    )
+    assert refusal_of(lambda: refuse_sheet(cast.qian, sheet, reason="不要。", **given)) == Refusal(
+        "这份报告单的甲方不由您签", "REC-2"
+    )
 
     refuse_sheet(cast.wang, sheet, reason="备注打印不出来。", **given)
 

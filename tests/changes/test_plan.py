@@ -8,7 +8,7 @@ import pytest
 from demo.channel import sign_sums, sums_of
 from tests.cast import plan_fields
 from tests.changes.steps import bring, item_of, plan
-from tests.support.unchanged import refusal
+from tests.support.unchanged import Refusal, refusal_of
 from weilu.changes.actions import submit_plan
 from weilu.changes.models import Change, PlanVersion
 from weilu.changes.plan import lines
@@ -29,51 +29,57 @@ def test_a_wheel_that_is_not_the_listed_one_is_refused(cast, designed, channel):
     with (channel.folder / WHEEL).open("ab") as wheel:
         wheel.write(b"\0")
     words = f"升级包 {WHEEL} 与渠道公布的 SHA-256 不一致，不能使用。重新从渠道获取"
-    with refusal(words, "CHG-4", "version"):
-        plan(cast, designed)
+    assert refusal_of(lambda: plan(cast, designed)) == Refusal(words, "CHG-4", "version")
 
 
 def test_a_listed_wheel_that_is_missing_is_refused(cast, designed, channel):
     (channel.folder / WHEEL).unlink()
-    with refusal(f"渠道里缺升级包 {WHEEL}。恢复渠道后再提交", "CHG-4", "version"):
-        plan(cast, designed)
+    assert refusal_of(lambda: plan(cast, designed)) == Refusal(
+        f"渠道里缺升级包 {WHEEL}。恢复渠道后再提交", "CHG-4", "version"
+    )
 
 
 def test_a_list_that_was_made_to_fit_another_wheel_is_refused_by_its_signature(cast, designed, channel):
     (channel.folder / WHEEL).write_bytes(b"not a wheel")
     (channel.folder / "SHA256SUMS").write_text(sums_of(channel.folder))
-    with refusal("渠道清单的签名核对不通过，升级包来源不可信。不要使用，联系厂家核对", "CHG-4", "version"):
-        plan(cast, designed)
+    assert refusal_of(lambda: plan(cast, designed)) == Refusal(
+        "渠道清单的签名核对不通过，升级包来源不可信。不要使用，联系厂家核对", "CHG-4", "version"
+    )
 
 
 def test_a_list_signed_by_another_key_is_refused(cast, designed, channel, tmp_path):
     sign_sums(channel.folder, tmp_path / "stranger.gpg")  # our keyring does not hold this key
-    with refusal("渠道清单的签名核对不通过，升级包来源不可信。不要使用，联系厂家核对", "CHG-4", "version"):
-        plan(cast, designed)
+    assert refusal_of(lambda: plan(cast, designed)) == Refusal(
+        "渠道清单的签名核对不通过，升级包来源不可信。不要使用，联系厂家核对", "CHG-4", "version"
+    )
 
 
 @pytest.mark.parametrize("name", ["SHA256SUMS", "SHA256SUMS.sig"])
 def test_a_channel_without_its_list_or_signature_is_refused(cast, designed, channel, name):
     (channel.folder / name).unlink()
-    with refusal(f"升级包渠道不可用：读不到 {channel.folder / name}。恢复渠道后再提交", "CHG-4", "version"):
-        plan(cast, designed)
+    assert refusal_of(lambda: plan(cast, designed)) == Refusal(
+        f"升级包渠道不可用：读不到 {channel.folder / name}。恢复渠道后再提交", "CHG-4", "version"
+    )
 
 
 def test_a_channel_that_is_gone_is_refused(cast, designed, channel):
     shutil.rmtree(channel.folder)
-    with refusal(f"升级包渠道不可用：读不到 {channel.folder / 'SHA256SUMS'}。恢复渠道后再提交", "CHG-4", "version"):
-        plan(cast, designed)
+    assert refusal_of(lambda: plan(cast, designed)) == Refusal(
+        f"升级包渠道不可用：读不到 {channel.folder / 'SHA256SUMS'}。恢复渠道后再提交", "CHG-4", "version"
+    )
 
 
 @pytest.mark.parametrize("version", ["9.9.9", "1.1", "1.1.0-py3", "../1.1.0", "*"])
 def test_a_version_that_the_channel_does_not_list_is_refused(cast, designed, version):
-    with refusal(f"渠道里没有版本 {version}，现有 1.0.0、1.1.0、1.2.0", "CHG-4", "version"):
-        plan(cast, designed, version=version)
+    assert refusal_of(lambda: plan(cast, designed, version=version)) == Refusal(
+        f"渠道里没有版本 {version}，现有 1.0.0、1.1.0、1.2.0", "CHG-4", "version"
+    )
 
 
 def test_the_version_that_runs_already_is_refused(cast, designed):
-    with refusal("现在运行的就是 1.0.0。选另一个版本", "", "version"):
-        plan(cast, designed, version="1.0.0")
+    assert refusal_of(lambda: plan(cast, designed, version="1.0.0")) == Refusal(
+        "现在运行的就是 1.0.0。选另一个版本", "", "version"
+    )
 
 
 def test_a_version_typed_in_full_width_is_the_same_version(cast, designed):
@@ -81,8 +87,9 @@ def test_a_version_typed_in_full_width_is_the_same_version(cast, designed):
 
 
 def test_without_criteria_there_is_no_plan(cast, designed):
-    with refusal("没有验收准则。至少写一条，实施前定好", "CHG-5", "criteria"):
-        plan(cast, designed, criteria=[])
+    assert refusal_of(lambda: plan(cast, designed, criteria=[])) == Refusal(
+        "没有验收准则。至少写一条，实施前定好", "CHG-5", "criteria"
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,8 +101,11 @@ def test_without_criteria_there_is_no_plan(cast, designed):
 )
 def test_a_window_in_the_past_or_backwards_is_refused(cast, designed, start, end, reason):
     moment = now()
-    with refusal(reason, "", "window_to"):
-        plan(cast, designed, window_from=moment + timedelta(hours=start), window_to=moment + timedelta(hours=end))
+    assert refusal_of(
+        lambda: plan(
+            cast, designed, window_from=moment + timedelta(hours=start), window_to=moment + timedelta(hours=end)
+        )
+    ) == Refusal(reason, "", "window_to")
 
 
 @pytest.mark.parametrize(
@@ -116,17 +126,18 @@ def test_a_window_in_the_past_or_backwards_is_refused(cast, designed, start, end
     ],
 )
 def test_a_field_that_is_missing_too_long_or_unreadable_is_named(cast, designed, field, value, reason):
-    with refusal(reason, "", field):
-        plan(cast, designed, **{field: value})
+    assert refusal_of(lambda: plan(cast, designed, **{field: value})) == Refusal(reason, "", field)
 
 
 def test_only_the_engineer_of_the_contract_writes_the_plan_and_not_on_a_stale_page(cast, designed):
     turn = item_of(designed).turn
-    for name in ("zhou", "wang", "zheng", "sun"):
-        with refusal("「设计与方案」不由您办", "CHG-1"):
-            submit_plan(getattr(cast, name), designed, turn=turn, **plan_fields())
-    with refusal("工单在您打开页面之后已有变动。您写的内容还在，看过新内容再提交", "CHG-1"):
-        submit_plan(cast.chen, designed, turn=turn - 1, **plan_fields())
+    for person in (cast.zhou, cast.wang, cast.zheng, cast.sun):
+        assert refusal_of(lambda who=person: submit_plan(who, designed, turn=turn, **plan_fields())) == Refusal(
+            "「设计与方案」不由您办", "CHG-1"
+        )
+    assert refusal_of(lambda: submit_plan(cast.chen, designed, turn=turn - 1, **plan_fields())) == Refusal(
+        "工单在您打开页面之后已有变动。您写的内容还在，看过新内容再提交", "CHG-1"
+    )
     assert PlanVersion.objects.count() == 0
 
 
@@ -158,13 +169,15 @@ def test_two_versions_are_compared_line_by_line(cast, designed, client):
 def test_a_plan_made_of_a_tampered_channel_is_refused_again_when_it_is_edited(cast, designed, channel):
     kept = plan(cast, designed)
     (channel.folder / WHEEL).write_bytes(b"")
-    with refusal(f"升级包 {WHEEL} 与渠道公布的 SHA-256 不一致，不能使用。重新从渠道获取", "CHG-4", "version"):
-        plan(cast, designed, risk="别的。")
+    assert refusal_of(lambda: plan(cast, designed, risk="别的。")) == Refusal(
+        f"升级包 {WHEEL} 与渠道公布的 SHA-256 不一致，不能使用。重新从渠道获取", "CHG-4", "version"
+    )
     assert item_of(designed).subject == kept.digest
 
 
 def test_a_plan_for_a_vanished_keyring_is_refused(cast, designed, tmp_path):
     Installation.objects.filter(id=designed.installation_id).update(keyring=str(tmp_path / "none.gpg"))
     designed.installation.refresh_from_db()
-    with refusal("渠道清单的签名核对不通过，升级包来源不可信。不要使用，联系厂家核对", "CHG-4", "version"):
-        plan(cast, designed)
+    assert refusal_of(lambda: plan(cast, designed)) == Refusal(
+        "渠道清单的签名核对不通过，升级包来源不可信。不要使用，联系厂家核对", "CHG-4", "version"
+    )

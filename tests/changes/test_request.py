@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.changes.steps import bring, plan
-from tests.support.unchanged import refusal
+from tests.support.unchanged import Refusal, refusal_of
 from weilu.changes.actions import request_change
 from weilu.changes.models import Change
 
@@ -27,8 +27,9 @@ from weilu.changes.models import Change
     ],
 )
 def test_a_request_that_says_too_little_or_too_much_leaves_nothing(cast, installation, who, title, need, reason, field):
-    with refusal(reason, "", field):
-        request_change(getattr(cast, who), installation, title=title, need=need)
+    assert refusal_of(lambda: request_change(getattr(cast, who), installation, title=title, need=need)) == Refusal(
+        reason, "", field
+    )
     assert Change.objects.count() == 0
 
 

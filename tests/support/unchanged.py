@@ -1,7 +1,7 @@
 """Every row of the product, and a refusal that must leave all of them as they were."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 from django.apps import apps
@@ -25,11 +25,20 @@ def _plain(value: object) -> object:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
-@contextmanager
-def refusal(reason: str, clause: str = "", field: str = "") -> Iterator[None]:
-    """The act within is refused with exactly this sentence, clause and field, and changes no row."""
+class Refusal(NamedTuple):
+    """How an act was turned down: sentence, clause, field, and the tables it changed all the same: none."""
+
+    reason: str
+    clause: str = ""
+    field: str = ""
+    changed: tuple[str, ...] = ()
+
+
+def refusal_of(act: Callable[[], object]) -> Refusal:
+    """How `act` is refused, and what it changed on the way; fails when it is not refused at all."""
     before = every_row()
     with pytest.raises(Refused) as caught:
-        yield
-    assert (caught.value.reason, str(caught.value.clause or ""), caught.value.field) == (reason, clause, field)
-    assert every_row() == before
+        act()
+    after, told = every_row(), caught.value
+    changed = tuple(table for table in after if after[table] != before.get(table))
+    return Refusal(told.reason, str(told.clause or ""), told.field, changed)

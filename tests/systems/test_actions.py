@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cast import make_installation, system_of
-from tests.support.unchanged import refusal
+from tests.support.unchanged import Refusal, refusal_of
 from weilu.systems.actions import name_users, register_installation, register_system
 from weilu.systems.models import Installation, System
 
@@ -17,12 +17,9 @@ PLACE = {
 @pytest.mark.parametrize("who", ["wang", "li", "zhao", "qian", "wu", "chen", "zhou", "sun", "he"])
 def test_only_the_administrator_of_this_customer_keeps_the_register(cast, who):
     by, system = getattr(cast, who), system_of(cast)
-    with refusal("系统档案由系统管理员维护"):
-        register_system(by, cast.jz, **NEW)
-    with refusal("系统档案由系统管理员维护"):
-        register_installation(by, system, **PLACE)
-    with refusal("系统档案由系统管理员维护"):
-        name_users(by, system, [])
+    assert refusal_of(lambda: register_system(by, cast.jz, **NEW)) == Refusal("系统档案由系统管理员维护")
+    assert refusal_of(lambda: register_installation(by, system, **PLACE)) == Refusal("系统档案由系统管理员维护")
+    assert refusal_of(lambda: name_users(by, system, [])) == Refusal("系统档案由系统管理员维护")
 
 
 @pytest.mark.parametrize(
@@ -38,8 +35,7 @@ def test_only_the_administrator_of_this_customer_keeps_the_register(cast, who):
 )
 def test_a_system_that_is_typed_wrong_is_not_registered(cast, over, reason, field):
     system_of(cast)
-    with refusal(reason, "", field):
-        register_system(cast.zheng, cast.jz, **(NEW | over))
+    assert refusal_of(lambda: register_system(cast.zheng, cast.jz, **(NEW | over))) == Refusal(reason, "", field)
     assert System.objects.count() == 1
 
 
@@ -64,8 +60,7 @@ ADDRESS = "地址应形如 http://主机:端口，不带用户名"
 )
 def test_an_installation_that_is_typed_wrong_is_not_recorded(cast, over, reason, field):
     system = system_of(cast)
-    with refusal(reason, "", field):
-        register_installation(cast.zheng, system, **(PLACE | over))
+    assert refusal_of(lambda: register_installation(cast.zheng, system, **(PLACE | over))) == Refusal(reason, "", field)
     assert Installation.objects.count() == 0
 
 
@@ -76,8 +71,9 @@ def test_an_installation_is_kept_as_typed(cast):
 
 def test_users_are_people_of_the_house(cast, tmp_path):
     system = make_installation(cast, tmp_path).system
-    with refusal("陈航、孙莉 不是本单位的人", "", "users"):
-        name_users(cast.zheng, system, [cast.wang, cast.chen, cast.sun])
+    assert refusal_of(lambda: name_users(cast.zheng, system, [cast.wang, cast.chen, cast.sun])) == Refusal(
+        "陈航、孙莉 不是本单位的人", "", "users"
+    )
     name_users(cast.zheng, system, [cast.qian])
     assert list(system.users.all()) == [cast.qian]
 
