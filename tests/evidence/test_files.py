@@ -31,8 +31,9 @@ def test_bytes_and_a_path_are_kept_alike(tmp_path):
 
 
 def test_a_digest_is_never_a_path():
-    with pytest.raises(ValueError, match="not a SHA-256 digest"):
+    with pytest.raises(ValueError, match="SHA-256 digest") as told:
         path_of("../../etc/passwd")
+    assert str(told.value) == "not a SHA-256 digest"
 
 
 def test_a_full_disk_leaves_nothing(tmp_path):

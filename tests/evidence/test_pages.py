@@ -80,7 +80,7 @@ def test_an_export_needs_its_right_and_goes_on_record(client, cast, log):
 def test_pages_ask_the_database_a_fixed_number_of_times(client, cast, log, django_assert_max_num_queries):
     client.force_login(cast.wu)
     with django_assert_max_num_queries(25):
-        client.get("/evidence/")
+        assert client.get("/evidence/").status_code == 200
 
 
 def test_a_right_held_towards_another_customer_does_not_export(client, cast, log):

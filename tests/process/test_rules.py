@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weilu.kernel.refused import Refused, Stale
+from tests.support.unchanged import Refusal, ruling
+from weilu.kernel.refused import Stale
 from weilu.process import rules
 from weilu.process.flow import parse_flow
 
@@ -63,40 +64,49 @@ def test_when_everybody_has_spoken_no_step_stays_open(sign, veto, votes):
 
 
 def test_nobody_signs_what_they_planned():
-    with pytest.raises(Refused, match="ROL-1"):
-        rules.check_not_barred(FLOW, FLOW.step("check"), 7, {"plan": {7}})
+    assert ruling(lambda: rules.check_not_barred(FLOW, FLOW.step("check"), 7, {"plan": {7}})) == Refusal(
+        "这一步不能由您签：「方案」是您办的", "ROL-1"
+    )
 
 
 def test_who_did_not_take_part_may_sign():
-    rules.check_not_barred(FLOW, FLOW.step("check"), 8, {"plan": {7}})
+    assert ruling(lambda: rules.check_not_barred(FLOW, FLOW.step("check"), 8, {"plan": {7}})) is None
     assert rules.barred(FLOW.step("check"), {"ask": {1}, "plan": {7}, "vote": {9}}) == {1, 7}
 
 
-def test_a_return_goes_only_where_the_step_allows():
-    with pytest.raises(Refused, match="CHG-1"):
-        rules.check_return(FLOW, FLOW.step("check"), "ask", {"ask", "plan"})
-    with pytest.raises(Refused, match="CHG-1"):
-        rules.check_return(FLOW, FLOW.step("plan"), "check", {"ask", "plan", "check"})
-    with pytest.raises(Refused, match="CHG-1"):
-        rules.check_return(FLOW, FLOW.step("check"), "plan", {"ask"})
-    rules.check_return(FLOW, FLOW.step("check"), "plan", {"ask", "plan"})
+@pytest.mark.parametrize(
+    ("at", "to", "visited", "told"),
+    [
+        ("check", "ask", {"ask", "plan"}, Refusal("这一步只能退回到：方案", "CHG-1", "to")),
+        ("plan", "check", {"ask", "plan", "check"}, Refusal("只能退回到前面走过的步骤", "CHG-1", "to")),
+        ("check", "plan", {"ask"}, Refusal("只能退回到前面走过的步骤", "CHG-1", "to")),
+        ("check", "nowhere", {"ask", "plan"}, Refusal("只能退回到前面走过的步骤", "CHG-1", "to")),
+        ("check", "plan", {"ask", "plan"}, None),
+    ],
+)
+def test_a_return_goes_only_where_the_step_allows(at, to, visited, told):
+    assert ruling(lambda: rules.check_return(FLOW, FLOW.step(at), to, visited)) == told
 
 
 def test_a_closed_gate_stops_a_signature_and_says_why():
     gates = [rules.Gate("a", False, "备份可恢复还没有记录"), rules.Gate("b", True, "好")]
-    with pytest.raises(Refused) as refused:
-        rules.check_gates(gates)
-    assert refused.value.reason == "还差 1 项关口：备份可恢复还没有记录"
+
+    assert ruling(lambda: rules.check_gates(gates)) == Refusal("还差 1 项关口：备份可恢复还没有记录", "CHG-1")
+    assert ruling(lambda: rules.check_gates(gates[1:])) is None
 
 
 def test_an_old_page_and_an_old_digest_are_stale():
-    with pytest.raises(Stale):
+    with pytest.raises(Stale) as page:
         rules.check_turn(3, 4)
-    with pytest.raises(Stale):
+    with pytest.raises(Stale) as plan:
         rules.check_subject("a" * 64, "b" * 64)
+
+    assert page.value.reason == "工单在您打开页面之后已有变动。您写的内容还在，看过新内容再提交"
+    assert plan.value.reason == "方案在您打开页面之后已改。看过新方案再签"
 
 
 def test_a_step_that_too_few_could_take_is_not_entered():
-    with pytest.raises(Refused, match="CHG-1"):
-        rules.check_enough(FLOW.step("vote"), {1})
-    rules.check_enough(FLOW.step("vote"), {1, 2})
+    told = Refusal("「表决」没有够格的人可办（要 2 人）", "CHG-1")
+
+    assert ruling(lambda: rules.check_enough(FLOW.step("vote"), {1})) == told
+    assert ruling(lambda: rules.check_enough(FLOW.step("vote"), {1, 2})) is None

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.records.builders import PASSWORD, STROKES, content, everything, kinds_staged, make_item, make_sheet, sign
+from tests.support.unchanged import Refusal, refusal_of
 from weilu.demo import make_cast
 from weilu.evidence.files import path_of
 from weilu.evidence.models import Staged
@@ -90,10 +91,11 @@ def test_content_that_does_not_fit_is_refused_and_takes_no_number(people, over):
 
 
 def test_the_sheet_is_written_by_the_vendor(people):
-    with pytest.raises(Refused, match="REC-1"):
-        freeze_sheet(people.wang, make_item(people), content(), customer_signers=[people.wang])
-    with pytest.raises(Refused, match="REC-1"):
-        freeze_sheet(people.sun, make_item(people, "JZ-BG-2026-0002"), content(), customer_signers=[people.wang])
+    told = Refusal("报告单由乙方的工程师或开发负责人编制", "REC-1")
+    item, other = make_item(people), make_item(people, "JZ-BG-2026-0002")
+
+    assert refusal_of(lambda: freeze_sheet(people.wang, item, content(), customer_signers=[people.wang])) == told
+    assert refusal_of(lambda: freeze_sheet(people.sun, other, content(), customer_signers=[people.wang])) == told
 
 
 @pytest.mark.parametrize("who", [[], ["chen"], ["wang", "he"]])

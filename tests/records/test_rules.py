@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.unchanged import Refusal, ruling
 from weilu.kernel.refused import Refused, Stale
 from weilu.records import rules
 from weilu.records.drawing import path_of, svg_of, view_box
@@ -21,55 +22,69 @@ def facts(**over):
 
 @pytest.mark.parametrize(("who", "side"), [(WANG, "customer"), (LI, "customer"), (CHEN, "vendor"), (ZHOU, "vendor")])
 def test_each_side_signs_by_its_own_people(who, side):
-    rules.check_may_sign(SHEET, who, side, SHEET.digest)
+    assert ruling(lambda: rules.check_may_sign(SHEET, who, side, SHEET.digest)) is None
+
+
+NOT_CUSTOMER = Refusal("这份报告单的甲方不由您签", "REC-2")
+NOT_VENDOR = Refusal("乙方由实施工程师或乙方的其他工程师、开发负责人签", "REC-1")
 
 
 @pytest.mark.parametrize(
-    ("who", "side", "clause"),
-    [(QIAN, "customer", "REC-2"), (CHEN, "customer", "REC-2"), (WANG, "vendor", "REC-1"), (SUN, "vendor", "REC-1")],
-)
-def test_nobody_signs_for_the_other_side(who, side, clause):
-    with pytest.raises(Refused, match=clause):
-        rules.check_may_sign(SHEET, who, side, SHEET.digest)
+    ("who", "side", "told"),
+    [(QIAN, "customer", NOT_CUSTOMER), (CHEN, "customer", NOT_CUSTOMER), (WANG, "vendor", NOT_VENDOR),
+     (SUN, "vendor", NOT_VENDOR), (WANG, "third", Refusal("没有「third」这一方", "", "side"))],
+)  # fmt: skip
+def test_nobody_signs_for_the_other_side(who, side, told):
+    assert ruling(lambda: rules.check_may_sign(SHEET, who, side, SHEET.digest)) == told
 
 
 def test_nobody_signs_both_sides():
-    both = Signer(1, True, frozenset({"engineer"}))
+    both, sheet = Signer(1, True, frozenset({"engineer"})), facts(signed={"customer": 1})
 
-    with pytest.raises(Refused, match="ROL-1"):
-        rules.check_may_sign(facts(signed={"customer": 1}), both, "vendor", SHEET.digest)
+    assert ruling(lambda: rules.check_may_sign(sheet, both, "vendor", SHEET.digest)) == Refusal(
+        "您已签过这份报告单，不能再签另一方", "ROL-1"
+    )
 
 
 def test_a_side_signs_once():
-    with pytest.raises(Stale, match="刚刚已由别人签署"):
+    with pytest.raises(Stale) as told:
         rules.check_may_sign(facts(signed={"customer": 1}), LI, "customer", SHEET.digest)
+
+    assert told.value.reason == "这一方刚刚已由别人签署，您的签名没有写入"
 
 
 def test_another_digest_than_the_frozen_one_is_stale():
-    with pytest.raises(Stale, match="不是现在这一份"):
+    with pytest.raises(Stale) as told:
         rules.check_may_sign(SHEET, WANG, "customer", "e" * 64)
 
+    assert told.value.reason == "页面上的报告单已不是现在这一份，没有签署。重新打开再签"
 
-@pytest.mark.parametrize("state", ["draft", "signed", "refused", "cancelled"])
-def test_only_a_frozen_sheet_is_acted_on(state):
-    sheet = facts(state=state)
 
-    with pytest.raises(Stale):
-        rules.check_may_sign(sheet, WANG, "customer", SHEET.digest)
-    with pytest.raises(Stale):
-        rules.check_may_refuse(sheet, WANG, SHEET.digest)
-    with pytest.raises(Stale):
-        rules.check_may_cancel(sheet, True)
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("draft", "报告单还没有定稿，不能签署"),
+        ("signed", "双方都已签署，报告单不能再改"),
+        ("refused", "甲方已拒签，这份报告单不能再签"),
+        ("cancelled", "这个编号已作废，不能再签"),
+    ],
+)
+def test_only_a_frozen_sheet_is_acted_on(state, reason):
+    sheet, told = facts(state=state), Refusal(reason, "REC-1")
+
+    assert ruling(lambda: rules.check_may_sign(sheet, WANG, "customer", SHEET.digest)) == told
+    assert ruling(lambda: rules.check_may_refuse(sheet, WANG, SHEET.digest)) == told
+    assert ruling(lambda: rules.check_may_cancel(sheet, True)) == told
 
 
 def test_a_signed_number_is_not_cancelled():
-    with pytest.raises(Refused, match="REC-3"):
-        rules.check_may_cancel(facts(signed={"vendor": 7}), True)
+    told = ruling(lambda: rules.check_may_cancel(facts(signed={"vendor": 7}), True))
+
+    assert told == Refusal("已有一方签署，编号不能作废。甲方不同意可以拒签", "REC-3")
 
 
 def test_only_an_administrator_cancels():
-    with pytest.raises(Refused, match="REC-3"):
-        rules.check_may_cancel(SHEET, False)
+    assert ruling(lambda: rules.check_may_cancel(SHEET, False)) == Refusal("作废编号由甲方系统管理员办", "REC-3")
 
 
 def test_a_drawn_signature_is_kept_as_it_is_without_empty_strokes():

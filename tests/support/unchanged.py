@@ -42,3 +42,12 @@ def refusal_of(act: Callable[[], object]) -> Refusal:
     after, told = every_row(), caught.value
     changed = tuple(table for table in after if after[table] != before.get(table))
     return Refusal(told.reason, str(told.clause or ""), told.field, changed)
+
+
+def ruling(rule: Callable[[], object]) -> Refusal | None:
+    """How a pure rule turns its facts down; None where it lets them pass."""
+    try:
+        rule()
+    except Refused as told:
+        return Refusal(told.reason, str(told.clause or ""), told.field)
+    return None
