@@ -84,14 +84,16 @@ def test_a_process_that_keeps_too_much_is_replaced():
 
 
 def test_a_form_reads_no_file_outside_its_folder(press):
-    with pytest.raises(PressFailed):
+    with pytest.raises(PressFailed) as told:
         press.print("reads-outside", DATA)
+    assert str(told.value) == 'path `"/../../../pyproject.toml"` would escape the project root'
 
 
 @pytest.mark.parametrize("name", ["", "../plain", "no-such-form", "/etc/passwd", "plain.typ"])
 def test_only_forms_of_the_folder_are_printed(press, name):
-    with pytest.raises(PressFailed):
+    with pytest.raises(PressFailed) as told:
         press.print(name, DATA)
+    assert str(told.value) == f"no form is called {name!r}"
 
 
 def test_too_much_text_is_refused_before_it_is_set(press):

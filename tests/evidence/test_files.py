@@ -51,16 +51,20 @@ def test_a_full_disk_leaves_nothing(tmp_path):
 def test_a_full_disk_is_said_in_words():
     from weilu.evidence.files import full_disk_refused
 
-    with pytest.raises(Refused, match="磁盘已满，「备份」没有保存"), full_disk_refused("备份"):  # noqa: PT012
-        handle = os.open("/dev/full", os.O_WRONLY)
-        try:
+    handle = os.open("/dev/full", os.O_WRONLY)
+    try:
+        with pytest.raises(Refused) as told, full_disk_refused("备份"):
             os.write(handle, b"x")
-        finally:
-            os.close(handle)
+    finally:
+        os.close(handle)
+
+    assert told.value.reason == "磁盘已满，「备份」没有保存，什么都没有改变。请系统管理员清出空间后再办"
 
 
 def test_a_kept_file_that_changed_is_not_handed_out(tmp_path):
     kept = keep(b"signed", "a")
     path_of(kept.sha256).write_bytes(b"forged")
-    with pytest.raises(Refused, match="与登记的摘要不一致"):
+    with pytest.raises(Refused) as told:
         copy_checked(kept.sha256, tmp_path / "out")
+
+    assert told.value.reason == f"文件 {kept.sha256[:12]} 的内容与登记的摘要不一致。从备份取回后再导出"
