@@ -18,6 +18,7 @@ from django.utils.translation.template import templatize
 ROOT = Path(__file__).parents[1]
 PO = ROOT / "weilu" / "locale" / "en" / "LC_MESSAGES" / "django.po"
 CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy", "_lazy"}
+STANDALONE = ROOT / "weilu" / "execution" / "target"  # runs where there is no catalogue; pages retell what it said
 IN_TEMPLATE = re.compile(r"""\b(p?n?gettext|_)\(((?:\s*u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|count)\s*,?)+)\)""")
 LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
@@ -41,7 +42,11 @@ def collect() -> dict[Key, list[str]]:
     found: dict[Key, list[str]] = {}
     for path in sorted((ROOT / "weilu").rglob("*")):
         if path.suffix == ".py" and "migrations" not in path.parts:
-            keys = in_python(path.read_text("utf-8"))
+            keys = (
+                in_standalone(path.read_text("utf-8"))
+                if STANDALONE in path.parents
+                else in_python(path.read_text("utf-8"))
+            )
         elif path.suffix in {".html", ".txt", ".svg"} and "templates" in path.parts:
             keys = in_template(path.read_text("utf-8"))
         elif path.suffix == ".yaml" and "flows" in path.parts:
@@ -79,6 +84,36 @@ def in_tables(module: ast.Module) -> Iterator[Key]:
         for value in values:
             if isinstance(value, ast.Constant) and isinstance(value.value, str) and CHINESE.search(value.value):
                 yield None, value.value, None
+
+
+def in_standalone(source: str) -> Iterator[Key]:
+    """What a program without a catalogue says: each Chinese text, an f-string with its values as named places."""
+    module = ast.parse(source)
+    inside = {part for node in ast.walk(module) if isinstance(node, ast.JoinedStr) for part in node.values}
+    prose = {node.value for node in ast.walk(module) if isinstance(node, ast.Expr)}
+    for node in ast.walk(module):
+        if isinstance(node, ast.JoinedStr):
+            sentence = pattern_of(node)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in inside | prose:
+            sentence = node.value
+        else:
+            continue
+        if CHINESE.search(sentence):
+            yield None, sentence, None
+
+
+def pattern_of(written: ast.JoinedStr) -> str:
+    """`f"装入 {release.name}"` as `装入 %(name)s`; a place is called by the variable it shows."""
+    parts: list[str] = []
+    for part in written.values:
+        if isinstance(part, ast.FormattedValue):
+            names = [one.id for one in ast.walk(part.value) if isinstance(one, ast.Name)]
+            name = names[-1] if names else "value"
+            taken = sum(before.startswith(f"%({name}") for before in parts)
+            parts.append(f"%({name}{taken + 1 if taken else ''})s")
+        else:
+            parts.append(str(ast.literal_eval(part)).replace("%", "%%"))
+    return "".join(parts)
 
 
 def is_table(node: ast.Assign) -> bool:

@@ -10,12 +10,13 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from weilu.accounts.models import Person
 from weilu.process.models import Opinion, Seat, StepVisit, WorkItem
 from weilu.process.queries import CAP, ItemView, Row
 from weilu.process.vocabulary import kind_of
+from weilu.ui.retold import retold
 
 TABS = (("todo", gettext_lazy("待办")), ("done", gettext_lazy("已办")), ("mine", gettext_lazy("我发起")))
 EVENT_ICONS = {"file": "file-text", "run": "player-play", "notice": "bell", "flow": "git-branch"}
@@ -111,7 +112,10 @@ def timeline(view: ItemView) -> list[Moment]:
     ]  # fmt: skip
     skipped = [visit for visit in view.visits if visit.outcome == StepVisit.Outcome.NOT_REQUIRED]
     for visit in skipped:
-        words = _("「%(step)s」%(reason)s") % {"step": _(view.flow.step(visit.step).title), "reason": visit.reason}
+        words = _("「%(step)s」%(reason)s") % {
+            "step": _(view.flow.step(visit.step).title),
+            "reason": retold(visit.reason),
+        }
         moments.append(Moment(visit.opened_at, "flow", None, "circle-minus", "", "", "", words, "", None))
     return sorted(moments, key=lambda moment: moment.at, reverse=True)
 
@@ -122,9 +126,9 @@ def _said(view: ItemView, opinion: Opinion) -> Moment:
     if opinion.visit.ordinal > 1:
         where += _("（第 %(n)d 次）") % {"n": opinion.visit.ordinal}
     verb, state = {
-        Opinion.Act.AGREE: (_("办理") if step.form else _("同意"), ""),
-        Opinion.Act.RETURN: (_("退回"), "watch"),
-        Opinion.Act.REFUSE: (_("不同意"), "refused"),
+        Opinion.Act.AGREE: (pgettext("done", "办理") if step.form else pgettext("done", "同意"), ""),
+        Opinion.Act.RETURN: (pgettext("done", "退回"), "watch"),
+        Opinion.Act.REFUSE: (pgettext("done", "不同意"), "refused"),
     }[Opinion.Act(opinion.act)]
     kinds = "sign words" if opinion.words else "sign"
     return Moment(opinion.at, kinds, opinion.person, "", verb, state, where, "", "", opinion.evidence, opinion.words)

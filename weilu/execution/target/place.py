@@ -115,7 +115,7 @@ class Installation:
             env=app_env(release), capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         if done.returncode != 0:
-            raise Failed("数据库迁移失败：" + masked(last_line(done.stderr), self.secrets()))
+            raise Failed(f"数据库迁移失败：{masked(last_line(done.stderr), self.secrets())}")
         say(f"迁移完成：{done.stdout.strip()}")
 
 

@@ -50,7 +50,7 @@ def rehearse_in(
         say(f"演练 {'通过' if one['met'] else '未通过'}：{one['title']}")
     missed = [one["title"] for one in results if not one["met"]]
     if missed:
-        raise Failed("演练没有通过：" + "、".join(missed) + "。没有停服务，没有改动安装", untouched=True)
+        raise Failed(f"演练没有通过：{'、'.join(missed)}。没有停服务，没有改动安装", untouched=True)
     return {"schema": int(health.get("schema", -1)), "matched": len(results)}
 
 

@@ -109,7 +109,7 @@ def install_into(place: Installation, order: Order) -> Path:
     )  # fmt: skip
     if done.returncode != 0:
         clear(incoming)
-        raise Failed("安装失败：" + last_line(done.stderr))
+        raise Failed(f"安装失败：{last_line(done.stderr)}")
     demand.unlink()
     write_durably(incoming / "release.json", release_json(order).encode())
     os.replace(incoming, release)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from weilu.kernel import clauses
 from weilu.kernel.times import now
 from weilu.ui import dates, icons
+from weilu.ui.retold import retold
 
 register = template.Library()
 
@@ -145,6 +146,12 @@ def day_of_week(instant: datetime) -> str:
 def translated(text: str) -> str:
     """A title that a flow or a table carries as data, in the language of the page."""
     return _(text)
+
+
+@register.filter(name="retold")
+def tell_again(words: object) -> str:
+    """A sentence that the product once stored, in the language of the page; not for people's own words."""
+    return retold(words)
 
 
 @register.filter
