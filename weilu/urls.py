@@ -10,7 +10,6 @@ from weilu.ui import shell, views
 
 urlpatterns = [
     path("healthz", views.healthz),
-    path("language", views.language),
     path("theme", views.theme),
     path("more", views.more),
     path("", include("weilu.accounts.urls")),

@@ -140,6 +140,12 @@ def sign_in(username: str, password: str, address: str) -> Person:
     return person
 
 
+def keep_language(by: Person, language: str) -> None:
+    """From now on `by` reads the pages in `language`, wherever they sign in; taste, so no evidence."""
+    Person.objects.filter(id=by.id).update(language=language)
+    by.language = language
+
+
 def check_password(person: Person, password: str, address: str) -> None:
     """Ask for the password again before a signature; throttled like sign-in, raises Refused."""
     _try_password(person.username, person, password, address)

@@ -68,7 +68,7 @@ class Person(AbstractBaseUser):
     department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="people")
     title = models.CharField(max_length=60, default="")  # what the door says: 技术部门负责人
     is_active = models.BooleanField(default=True)
-    language = models.CharField(max_length=10, default="zh-hans")
+    language = models.CharField(max_length=10, default="")  # of the pages; empty until chosen: the browser's
 
     USERNAME_FIELD = "username"
     objects = People()

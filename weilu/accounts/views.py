@@ -1,5 +1,6 @@
 """Sign in, sign out, and who the people are."""
 
+from django.conf import settings
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -7,11 +8,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from weilu.accounts.actions import sign_in
+from weilu.accounts.actions import keep_language, sign_in
+from weilu.accounts.models import Person
 from weilu.accounts.queries import customers_with_people
 from weilu.accounts.reader import reader
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
+from weilu.ui.views import YEAR
 
 
 @right(ANYONE)
@@ -32,7 +35,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     except Refused as refused:
         return render(request, "accounts/login.html", shown | {"refused": refused}, status=401)
     login(request, person)
-    return redirect(target)
+    return _in_own_language(request, redirect(target), person)
 
 
 @right(SIGNED_IN)
@@ -40,7 +43,36 @@ def enter(request: HttpRequest) -> HttpResponse:
 def leave(request: HttpRequest) -> HttpResponse:
     """End the visit."""
     logout(request)
-    return redirect("/login")
+    response = redirect("/login")
+    response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)  # it was this person's; the next one has their own
+    return response
+
+
+@right(ANYONE)
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Read in another language from here on; kept with the person, if somebody is signed in."""
+    wanted, target = request.POST.get("language", ""), request.POST.get("next", "/")
+    response = redirect(target if url_has_allowed_host_and_scheme(target, {request.get_host()}) else "/")
+    if wanted in dict(settings.LANGUAGES):
+        _speak(response, wanted)
+        if isinstance(request.user, Person):
+            keep_language(request.user, wanted)
+    return response
+
+
+def _in_own_language(request: HttpRequest, response: HttpResponse, person: Person) -> HttpResponse:
+    """What was chosen on the page of sign-in is kept; where nothing was, the language kept before returns."""
+    chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+    if chosen in dict(settings.LANGUAGES):
+        keep_language(person, chosen)
+    elif person.language:
+        _speak(response, person.language)
+    return response
+
+
+def _speak(response: HttpResponse, language: str) -> None:
+    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, max_age=YEAR, samesite="Lax", httponly=True)
 
 
 @right("people.see")

@@ -1,8 +1,7 @@
-"""Health, language, theme, and the pages that answer what never reached a view."""
+"""Health, theme, and the pages that answer what never reached a view."""
 
 import sys
 
-from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
@@ -26,17 +25,6 @@ def healthz(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         return JsonResponse({"status": "no database"}, status=503)
     return JsonResponse({"status": "ok"})
-
-
-@right(ANYONE)
-@require_POST
-def language(request: HttpRequest) -> HttpResponse:
-    """Keep the chosen language in a cookie and go back."""
-    wanted = request.POST.get("language", "")
-    response = _back(request)
-    if wanted in dict(settings.LANGUAGES):
-        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, wanted, max_age=YEAR, samesite="Lax", httponly=True)
-    return response
 
 
 @right(ANYONE)

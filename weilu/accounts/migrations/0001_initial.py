@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=60)),
                 ('title', models.CharField(default='', max_length=60)),
                 ('is_active', models.BooleanField(default=True)),
-                ('language', models.CharField(default='zh-hans', max_length=10)),
+                ('language', models.CharField(default='', max_length=10)),
             ],
             options={
                 'abstract': False,
