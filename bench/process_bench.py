@@ -159,7 +159,14 @@ def _at_confirm(cast: Any, system: Any) -> Any:
 
     with transaction.atomic():
         item = open_item(
-            cast.wang, system=system, kind="change", series="BC", title="会签", flow="bench.flow", facets={}, words=""
+            cast.wang,
+            system=system,
+            kind="change",
+            series="BC",
+            title="会签",
+            flow="bench.flow",
+            facets={},
+            words="",
         )
         set_subject(item, SUBJECT)
         ref = stage("bench.checked", {}, actor="bench", org="JZ", item=str(item.uid))
@@ -190,6 +197,7 @@ def _my_work(name: str, cast: Any) -> list[dict[str, Any]]:
         said.append((sql, params))
         return execute(sql, params, many, context)
 
+    assert cast.zhao.owner_ids  # a request has asked for the grants before
     with connection.execute_wrapper(note):
         assert len(todo(cast.zhao)) == 50
     plan = _plan(*said[0])
@@ -238,7 +246,7 @@ def _build(cast: Any) -> None:
         due = [instant + timedelta(minutes=(place * 7919) % ITEMS) for place in range(start, start + BATCH)]
         items = WorkItem.objects.bulk_create(
             WorkItem(
-                owner=cast.jz, number=f"JZ-BW-2026-{start + place:06d}", kind="change", title=f"第 {start + place} 件",
+                owner=cast.jz, number=f"JZ-BW-2026-{start + place:06d}", kind="bench", title=f"第 {start + place} 件",
                 system=system, requester=cast.wang, flow=flow, step="confirm", subject=SUBJECT, due_at=at,
             )
             for place, at in enumerate(due)

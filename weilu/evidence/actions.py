@@ -20,6 +20,7 @@ from weilu.evidence.models import Checkpoint, Entry, Staged, Tile
 from weilu.evidence.queries import tree_size
 from weilu.evidence.tiles import read_tile
 from weilu.kernel.canonical import canonical
+from weilu.kernel.statements import insert
 from weilu.kernel.times import iso, now
 
 VERSION = 1
@@ -49,7 +50,7 @@ def stage(
     if not connection.in_atomic_block:
         raise RuntimeError("evidence is staged only inside an action")
     staged = draft(kind, data, actor=actor, org=org, item=item, urgent=urgent, files=files)
-    staged.save(force_insert=True)
+    insert(staged)
     return staged.ref
 
 

@@ -13,6 +13,7 @@ from weilu.kernel.canonical import sha256_hex
 from weilu.kernel.events import announce
 from weilu.kernel.numbering import take_number
 from weilu.kernel.refused import Refused, Stale
+from weilu.kernel.statements import Prepared, change, insert, slot
 from weilu.kernel.times import now
 from weilu.process import rules
 from weilu.process.flow import END, Flow, Step, parse_flow
@@ -24,6 +25,16 @@ from weilu.systems.models import System
 
 Outcome = StepVisit.Outcome
 OFFICE = worktime.Calendar()
+
+ITEM = Prepared(
+    lambda: WorkItem.objects.select_for_update(of=("self",)).select_related("flow", "owner").filter(id=slot("item"))
+)
+SEATS = Prepared(
+    lambda: Seat.objects.filter(item=slot("item"), visit__outcome=Outcome.OPEN).select_related(
+        "visit", "person__organisation"
+    )
+)
+VISITED = Prepared(lambda: StepVisit.objects.filter(item=slot("item")).values_list("step"))
 
 
 @action("process.publish_flow")
@@ -200,7 +211,7 @@ def note(
 
 
 def _locked(item: WorkItem, turn: int) -> tuple[WorkItem, Flow, Step]:
-    found = WorkItem.objects.select_for_update(of=("self",)).select_related("flow", "owner").get(id=item.id)
+    found = ITEM(item=item.id)[0]
     if found.state != WorkItem.State.OPEN:
         raise Stale(_("工单已办结，不能再改"), rules.NO_STEP_SKIPPED)
     rules.check_turn(turn, found.turn)
@@ -210,8 +221,7 @@ def _locked(item: WorkItem, turn: int) -> tuple[WorkItem, Flow, Step]:
 
 def _seated(by: Person, item: WorkItem, flow: Flow, step: Step) -> tuple[Seat, list[Seat]]:
     """The seat of `by` in the open visit, while it is open itself, and all seats of that visit."""
-    found = Seat.objects.filter(item=item, visit__outcome=Outcome.OPEN)
-    seats = list(found.select_related("visit", "person__organisation"))
+    seats = SEATS(item=item.id)
     rules.check_not_barred(flow, step, by.id, acted(item, step.not_also))
     mine = next((seat for seat in seats if seat.person_id == by.id), None)
     waiting = "、".join(seat.person.name for seat in seats if seat.open)
@@ -244,9 +254,7 @@ def _say(
     if to:
         data["to"] = to
     ref = stage("process.step_signed", data, actor=by.actor, org=item.owner.code, item=str(item.uid), urgent=True)
-    Opinion.objects.create(
-        visit=visit, item=item, person=by, act=act, words=words, subject=item.subject, evidence=ref, at=now()
-    )
+    insert(Opinion(visit=visit, item=item, person=by, act=act, words=words, subject=item.subject, evidence=ref))
 
 
 def _settle(mine: Seat, act: str, item: WorkItem, flow: Flow, step: Step, seats: list[Seat]) -> None:
@@ -260,7 +268,7 @@ def _settle(mine: Seat, act: str, item: WorkItem, flow: Flow, step: Step, seats:
     asked = {seat.person_id for seat in seats}
     match rules.outcome(step, asked, agreed, set(said) - agreed):
         case "open":
-            Seat.objects.filter(id=mine.id).update(open=False)
+            change(Seat, {"id": mine.id}, open=False)
         case "done":
             _finish(item, visit, Outcome.DONE)
             announce("process.step_done", item=item, step=step, by=mine.person)
@@ -271,8 +279,8 @@ def _settle(mine: Seat, act: str, item: WorkItem, flow: Flow, step: Step, seats:
 
 
 def _finish(item: WorkItem, visit: StepVisit, outcome: str, reason: str = "") -> None:
-    StepVisit.objects.filter(id=visit.id).update(outcome=outcome, reason=reason, closed_at=now())
-    Seat.objects.filter(visit=visit, open=True).update(open=False)
+    change(StepVisit, {"id": visit.id}, outcome=outcome, reason=reason, closed_at=now())
+    change(Seat, {"visit": visit.id, "open": True}, open=False)
 
 
 def _go_back(
@@ -305,22 +313,24 @@ def _enter(item: WorkItem, flow: Flow, key: str, resume: str = "") -> None:
         rules.check_enough(step, [person.id for person in people])
     visit = _new_visit(item, step, resume)
     item.due_at = visit.due_at
-    item.save(update_fields=["step", "due_at", "turn"])
-    Seat.objects.bulk_create(
-        Seat(visit=visit, item=item, person=person, due_at=visit.due_at or UNDATED, since=visit.opened_at)
-        for person in people
+    change(WorkItem, {"id": item.id}, step=key, due_at=item.due_at, turn=item.turn)
+    insert(
+        *(
+            Seat(visit=visit, item=item, person=person, due_at=visit.due_at or UNDATED, since=visit.opened_at)
+            for person in people
+        )
     )
     announce("process.step_entered", item=item, step=step)
 
 
 def _new_visit(item: WorkItem, step: Step, resume: str = "") -> StepVisit:
-    ordinal = StepVisit.objects.filter(item=item, step=step.key).count() + 1
+    ordinal = sum(1 for (key,) in VISITED(item=item.id) if key == step.key) + 1
     instant = now()
     due = worktime.add(instant, step.hours * 60, OFFICE) if step.hours else None
-    return StepVisit.objects.create(
-        item=item, step=step.key, ordinal=ordinal, opened_at=instant, due_at=due, resume=resume
-    )
+    visit = StepVisit(item=item, step=step.key, ordinal=ordinal, opened_at=instant, due_at=due, resume=resume)
+    insert(visit)
+    return visit
 
 
 def _visited(item: WorkItem) -> set[str]:
-    return set(StepVisit.objects.filter(item=item).values_list("step", flat=True))
+    return {key for (key,) in VISITED(item=item.id)}

@@ -8,11 +8,16 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
+from weilu.kernel.statements import Prepared, slot
 from weilu.process.flow import Flow, Step, parse_flow
 from weilu.process.models import Event, Fact, Opinion, Seat, StepVisit, WorkItem
 from weilu.process.rules import Gate, return_targets
 from weilu.process.vocabulary import fact_title
 
+AGREED = Prepared(
+    lambda: Opinion.objects.filter(item=slot("item"), act=Opinion.Act.AGREE).values_list("visit__step", "person_id")
+)
+FACTS = Prepared(lambda: Fact.objects.filter(item=slot("item")).order_by("id"))
 PAGE = 50
 CAP = 1000  # counts beyond it are shown as 1000+
 
@@ -112,11 +117,9 @@ def _rows(found: list[tuple[WorkItem, datetime | None, datetime, str]]) -> list[
 def acted(item: WorkItem, steps: Collection[str]) -> dict[str, set[int]]:
     """For each of `steps`: the ids of those who agreed in any of its visits."""
     found: dict[str, set[int]] = {}
-    if not steps:
-        return found
-    said = Opinion.objects.filter(item=item, visit__step__in=steps, act=Opinion.Act.AGREE)
-    for step, person in said.values_list("visit__step", "person_id"):
-        found.setdefault(step, set()).add(person)
+    for step, person in AGREED(item=item.id) if steps else ():
+        if step in steps:
+            found.setdefault(step, set()).add(person)
     return found
 
 
@@ -126,7 +129,7 @@ def gates_of(item: WorkItem, step: Step) -> list[Gate]:
         return []
     newest: dict[str, Fact] = {}
     matching: dict[str, Fact] = {}
-    for found in Fact.objects.filter(item=item, key__in=step.gates).order_by("id"):
+    for found in FACTS(item=item.id):
         newest[found.key] = found
         if found.subject == item.subject:
             matching[found.key] = found

@@ -3,8 +3,12 @@
 from collections.abc import Iterable
 
 from weilu.accounts.models import Person
+from weilu.kernel.statements import Prepared, slot
+from weilu.kernel.times import now
 from weilu.process.flow import Step, Who
 from weilu.process.models import Opinion, WorkItem
+
+HOLDING = Prepared(lambda: Person.objects.holding(slot("role"), slot("owner"), slot("at")))
 
 
 def resolve(who: Who, item: WorkItem) -> list[Person]:
@@ -17,9 +21,9 @@ def resolve(who: Who, item: WorkItem) -> list[Person]:
             # Who heads the department and asks at once cannot confirm their own ask (ROL-1).
             return [head] if head and head.is_active and head.id != item.requester_id else []
         case "role":
-            return list(Person.objects.holding(who.name, item.owner))
+            return HOLDING(role=who.name, owner=item.owner_id, at=now())
         case "contract_engineer":
-            return list(Person.objects.holding("engineer", item.owner))
+            return HOLDING(role="engineer", owner=item.owner_id, at=now())
         case "system_owner":
             owner = item.system.backup_owner
             return [owner] if owner and owner.is_active else []
