@@ -17,7 +17,17 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).parents[1]
 PO = ROOT / "weilu" / "locale" / "en" / "LC_MESSAGES" / "django.po"
-CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy", "_lazy"}
+CALLS = {
+    "_",
+    "gettext",
+    "gettext_noop",
+    "gettext_lazy",
+    "ngettext",
+    "ngettext_lazy",
+    "pgettext",
+    "pgettext_lazy",
+    "_lazy",
+}
 STANDALONE = ROOT / "weilu" / "execution" / "target"  # runs where there is no catalogue; pages retell what it said
 IN_TEMPLATE = re.compile(r"""\b(p?n?gettext|_)\(((?:\s*u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|count)\s*,?)+)\)""")
 LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
@@ -68,7 +78,7 @@ def in_python(source: str) -> Iterator[Key]:
         if isinstance(node, ast.Call):
             called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-            if called in CALLS and texts:
+            if called in CALLS and len(texts) > called.startswith("pgettext"):  # a variable's words stand elsewhere
                 yield key_of(called, texts)
 
 
@@ -121,12 +131,12 @@ def is_table(node: ast.Assign) -> bool:
 
 
 def in_flow(source: str) -> Iterator[Key]:
-    """Titles and buttons of a flow that ships with the product."""
+    """Titles, buttons and marks of a flow that ships with the product."""
     flow = yaml.safe_load(source)
     for row in (flow, *flow["steps"]):
-        for word in ("title", "act"):
+        for word, context in (("title", None), ("act", None), ("mark", "mark")):
             if word in row:
-                yield None, row[word], None
+                yield context, row[word], None
 
 
 def in_template(source: str) -> Iterator[Key]:

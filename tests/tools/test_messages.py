@@ -8,7 +8,7 @@ pytestmark = pytest.mark.once
 
 
 def test_a_word_is_collected_with_its_context():
-    python = 'said = pgettext("done", "同意")\nbutton = _("同意")'
+    python = 'said = pgettext("done", "同意")\nbutton = _("同意")\nsign = pgettext("mark", step.mark)'
     template = '{% load i18n %}{% translate "退回" context "done" %}'
 
     assert set(in_python(python)) == {("done", "同意", None), (None, "同意", None)}

@@ -6,6 +6,7 @@ from django.contrib.auth.hashers import check_password as matches
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from weilu.accounts import rules
 from weilu.accounts.models import Department, Grant, Organisation, Person, RoleHolding, SignInTry
@@ -15,6 +16,8 @@ from weilu.kernel import text
 from weilu.kernel.actions import action
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
+
+EMPLOYED = gettext_noop("在职")  # the source of a role or grant that needs no contract
 
 
 @action("accounts.found_organisation")
@@ -68,7 +71,7 @@ def add_person(
     person.set_password(password)
     person.save()
     if organisation.kind == Organisation.Kind.CUSTOMER:
-        Grant.objects.create(person=person, organisation=organisation, source="在职")
+        Grant.objects.create(person=person, organisation=organisation, source=EMPLOYED)
     stage(
         "accounts.person_added",
         {"person": person.actor, "title": person.title},
@@ -79,7 +82,7 @@ def add_person(
 
 
 @action("accounts.give_role")
-def give_role(by: Person | None, person: Person, owner: Organisation, role: str, *, source: str = "在职") -> None:
+def give_role(by: Person | None, person: Person, owner: Organisation, role: str, *, source: str = EMPLOYED) -> None:
     """Let `person` hold `role` towards the customer `owner`; a vendor's person also comes to see its rows."""
     _may_manage(by, owner)
     if role not in ROLES:

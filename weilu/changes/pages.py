@@ -132,7 +132,7 @@ def countersign(found: ChangeView) -> tuple[str, str]:
     if total < 2:
         return "", ""
     said = _("会签 %(agreed)d/%(total)d") % {"agreed": len(here), "total": total}
-    names = "、".join(one.person.name for one in here)
+    names = _("、").join(one.person.name for one in here)
     return said, _("，%(names)s已签") % {"names": names} if names else ""
 
 

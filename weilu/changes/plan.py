@@ -50,7 +50,9 @@ def lines(plan: dict[str, Any]) -> list[str]:
         % {"start": start.strftime("%Y-%m-%d %H:%M"), "end": end.strftime("%Y-%m-%d %H:%M")},
     ]
     for label, key in ((_("影响"), "impact"), (_("风险"), "risk"), (_("回退"), "way_back")):
-        found += [f"{label}：{line}" for line in plan[key].splitlines() if line.strip()]
+        found += [
+            _("%(label)s：%(line)s") % {"label": label, "line": line} for line in plan[key].splitlines() if line.strip()
+        ]
     found += [
         _("验收：%(title)s（GET %(path)s 应含「%(expect)s」）") % dict(criterion) for criterion in plan["criteria"]
     ]

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from weilu.kernel.times import SHANGHAI
 from weilu.process.models import Opinion
@@ -14,6 +15,7 @@ STEP = 108  # width of one step, in px of the drawing
 LINE = 62  # height of the line the steps stand on
 HEIGHT = 128
 RADIUS = 10
+FULL, HALF, ROOM = 12, 6.5, 120  # px: a Chinese and a Latin letter under a step, and what a line may take
 
 
 def draw(view: ItemView) -> SafeString:
@@ -88,9 +90,8 @@ def _node(view: StepView, place: int) -> str:
     elif view.state == "not-required":
         sign = f'<path class="flow-dash" d="M{x - 4} {LINE} h8"/>'
     else:
-        sign = (
-            f'<text class="flow-number" x="{x}" y="{LINE + 4}" text-anchor="middle">{step.mark or view.number}</text>'
-        )
+        words = pgettext("mark", step.mark) if step.mark else view.number
+        sign = f'<text class="flow-number" x="{x}" y="{LINE + 4}" text-anchor="middle">{escape(words)}</text>'
     visits = [visit for visit in view.visits if visit.outcome != "not-required"]
     pill = ""
     if len(visits) > 1:
@@ -114,10 +115,17 @@ def _who(view: StepView) -> str:
     if view.state == "present":
         if view.step.auto:
             return _("自动办理")
-        names = "、".join(person.name for person in view.waiting)
-        return _("在等 %(names)s") % {"names": names}
+        return _fitting(pgettext("chart", "在等 %(names)s"), [person.name for person in view.waiting])
     said = list(dict.fromkeys(opinion.person.name for opinion in reversed(view.opinions)))
-    return "、".join(said)
+    return _fitting("%(names)s", said)
+
+
+def _fitting(sentence: str, names: list[str]) -> str:
+    """The sentence with all names where they fit under one step, else with the first and how many more."""
+    whole = sentence % {"names": _("、").join(names)}
+    if sum(FULL if sign > "\u2e80" else HALF for sign in whole) <= ROOM or len(names) < 2:
+        return whole
+    return sentence % {"names": f"{names[0]} +{len(names) - 1}"}
 
 
 def _when(view: StepView) -> str:
@@ -144,5 +152,5 @@ def _day(instant: datetime, *, clock: bool = False) -> str:
 def _summary(view: ItemView) -> str:
     if view.step is None:
         return _("流程已走完")
-    names = "、".join(person.name for step in view.steps for person in step.waiting)
+    names = _("、").join(person.name for step in view.steps for person in step.waiting)
     return _("现在在「%(step)s」，在等 %(names)s") % {"step": _(view.step.title), "names": names or _("自动办理")}

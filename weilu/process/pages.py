@@ -68,9 +68,9 @@ def _line(row: Row, reader: Person, at: datetime, in_turn: bool) -> Line:
     more = ""
     if people and people[0] == reader and others and row.step:
         more = _("会签，还等 %(names)s") if row.step.sign == "all" else _("或签，您或 %(names)s")
-        more %= {"names": "、".join(others)}
+        more %= {"names": _("、").join(others)}
     elif len(people) > 1:
-        more = _("还有 %(names)s") % {"names": "、".join(others[1:])}
+        more = _("还有 %(names)s") % {"names": _("、").join(others[1:])}
     if row.step is None:
         place = ""
     elif row.step.mark:

@@ -83,7 +83,8 @@ def check_gates(gates: Collection[Gate]) -> None:
     closed = [gate for gate in gates if not gate.open]
     if closed:
         raise Refused(
-            _("还差 %(count)d 项关口：%(words)s") % {"count": len(closed), "words": "；".join(g.words for g in closed)},
+            _("还差 %(count)d 项关口：%(words)s")
+            % {"count": len(closed), "words": _("；").join(g.words for g in closed)},
             NO_STEP_SKIPPED,
         )
 
@@ -94,7 +95,7 @@ def check_return(flow: Flow, step: Step, to: str, visited: Collection[str]) -> N
     if to not in known or known.index(to) >= known.index(step.key) or to not in visited:
         raise Refused(_("只能退回到前面走过的步骤"), NO_STEP_SKIPPED, field="to")
     if (step.back and to not in step.back) or flow.step(to).auto:
-        allowed = "、".join(flow.step(key).title for key in step.back)
+        allowed = _("、").join(_(flow.step(key).title) for key in step.back)
         raise Refused(_("这一步只能退回到：%(steps)s") % {"steps": allowed}, NO_STEP_SKIPPED, field="to")
 
 

@@ -9,6 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from weilu.kernel import clauses
 from weilu.kernel.times import now
@@ -146,6 +147,12 @@ def day_of_week(instant: datetime) -> str:
 def translated(text: str) -> str:
     """A title that a flow or a table carries as data, in the language of the page."""
     return _(text)
+
+
+@register.filter
+def mark(sign: str) -> str:
+    """The character in a step's diamond, in the language of the page."""
+    return pgettext("mark", sign)
 
 
 @register.filter(name="retold")
