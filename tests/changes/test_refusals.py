@@ -139,6 +139,30 @@ def test_a_gate_of_the_run_follows_the_run(cast: Cast, change: Change):
         assert gates_shown(cast.chen, change) == [("run.concluded", False, ["陈航"], words, run)]
 
 
+def test_who_may_not_touch_a_run_reads_how_it_stands_and_in_whose_hands_it_is(cast: Cast, change: Change):
+    bring(cast, change, "release")
+    run, before = order_upgrade(cast.chen, change, turn=item_of(change).turn), every_row()
+
+    response = client_of(cast.wang).post(f"/runs/{run.uid}/cancel")
+    page = response.content.decode()
+
+    assert (response.status_code, every_row()) == (409, before)
+    assert helpers(page) == [line_of(cast.chen, "维护工程师")]
+    assert re.findall(r"什么都没有改变。<div>([^<]*)</div>", page) == [f"{run.number} 现在：等待执行。"]
+    assert re.findall(r'class="btn primary" href="([^"]*)">.*?</svg>([^<]*)<', page) == [
+        (f"/runs/{run.uid}/", "回到执行")
+    ]
+
+
+def test_an_engineer_to_whom_a_run_refuses_something_is_sent_to_nobody(cast: Cast, change: Change):
+    bring(cast, change, "release")
+    run, before = order_upgrade(cast.chen, change, turn=item_of(change).turn), every_row()
+
+    response = client_of(cast.chen).post(f"/runs/{run.uid}/answer", {"answer": "done"})
+
+    assert (response.status_code, every_row(), helpers(response.content.decode())) == (409, before, [])
+
+
 def test_the_digest_beside_the_plan_and_the_button_is_the_one_that_is_signed(cast: Cast, change: Change):
     bring(cast, change, "design")
     kept = plan(cast, change)

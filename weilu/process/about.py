@@ -25,7 +25,7 @@ def about_item(item: WorkItem, reader: Person, helpers: Sequence[Helper] = ()) -
         known = {helper.person.id for helper in named} | {reader.id}
         administrators = Person.objects.holding("administrator", item.owner).select_related("organisation")
         named += [Helper(one, _("可指定有资格的人")) for one in administrators if one.id not in known]
-    return About(f"{item.number} {item.title}", item_url(item), _standing(item), named)
+    return About(f"{item.number} {item.title}", item_url(item), _("回到工单"), _standing(item), named)
 
 
 def _standing(item: WorkItem) -> str:

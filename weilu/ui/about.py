@@ -4,7 +4,7 @@ Rooms above know; each says so for the addresses that are its own, by their name
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.http import HttpRequest
@@ -26,6 +26,7 @@ class About:
 
     title: str = ""  # JZ-BG-2026-0150 缴费接口超时调整
     url: str = ""
+    back: str = ""  # what the button that leads to `url` says
     standing: str = ""  # 工单仍在「方案确认」，剩 6 小时 19 分
     helpers: Sequence[Helper] = field(default_factory=tuple)
 
@@ -58,4 +59,4 @@ def about(request: HttpRequest, role: str = "") -> About:
         found = About()
     if found.helpers or not role or not _holders:
         return found
-    return About(found.title, found.url, found.standing, _holders[0](reader, role))
+    return replace(found, helpers=_holders[0](reader, role))
