@@ -8,6 +8,7 @@ from tests.support.unchanged import Refusal, refusal_of
 from weilu.accounts.actions import add_person, end_role, found_organisation, give_role, name_head, sign_in
 from weilu.accounts.models import Department, Grant, Organisation, Person, RoleHolding
 from weilu.accounts.queries import customers_with_people
+from weilu.evidence.models import Staged
 from weilu.kernel.times import now
 from weilu.systems.models import System
 
@@ -40,7 +41,18 @@ def test_everybody_but_the_administrator_of_this_customer_is_refused(cast, name,
 
 @pytest.mark.parametrize("name", ["add_person", "give_role", "end_role", "name_head"])
 def test_the_administrator_of_this_customer_may(cast, name):
+    kinds = {
+        "add_person": ["accounts.person_added"],
+        "give_role": ["accounts.role_given"],
+        "end_role": ["accounts.role_ended"],
+        "name_head": ["accounts.head_named"],
+    }
+    before = Staged.objects.count()
+
     act(name, cast.zheng, cast)
+
+    staged = Staged.objects.order_by("id")[before:]
+    assert [(row.kind, row.actor) for row in staged] == [(kind, cast.zheng.actor) for kind in kinds[name]]
 
 
 def test_nobody_who_signs_in_founds_an_organisation(cast):

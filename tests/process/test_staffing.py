@@ -107,6 +107,20 @@ def test_many_people_who_are_alike_are_weighed_as_one():
     ]
 
 
+def test_what_takes_too_many_choices_to_decide_is_not_turned_down():
+    staff = Staff(
+        STAFF.requesters, STAFF.holders | {Who("contract_engineer"): frozenset(range(100, 400))}, STAFF.owners
+    )
+    keys = [f"s{number}" for number in range(12)]
+    rows = [f"{{key: {key}, title: 步, who: contract_engineer, sign: 3}}" for key in keys]
+    never = f"{{key: z, title: 末, who: [actor(s0), actor(s1)], sign: 7, not_also: [{', '.join(keys[2:])}]}}"
+
+    assert staff_faults(*rows, never, staff=staff) == []
+    assert staff_faults(*rows[:2], never.replace(", not_also: [" + ", ".join(keys[2:]) + "]", ""), staff=staff) == [
+        "第 7 行：「末」要 7 人，只有 6 人够格"
+    ]
+
+
 def can_end(steps: tuple[Step, ...], staff: Staff) -> bool:
     """By trying every requester, every owner and every choice of people: the reference for the search."""
 
