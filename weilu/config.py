@@ -49,6 +49,8 @@ class Config:
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
+            # The server plans a statement it hears again only once; half of a signature was planning.
+            "OPTIONS": {"server_side_binding": True, "prepare_threshold": 3},
         }
 
 

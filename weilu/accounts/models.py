@@ -47,6 +47,10 @@ class Department(models.Model):
 
 
 class People(BaseUserManager["Person"]):
+    def get_queryset(self) -> models.QuerySet[Person]:
+        """People with their organisation: whoever is named is named with it."""
+        return super().get_queryset().select_related("organisation")
+
     def holding(self, role: str, owner: Organisation, at: datetime | None = None) -> models.QuerySet[Person]:
         """Active people who hold `role` towards the customer `owner` at the instant `at`."""
         at = at or now()

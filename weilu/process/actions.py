@@ -20,7 +20,7 @@ from weilu.process.flow import END, Flow, Step, parse_flow
 from weilu.process.models import UNDATED, Event, Fact, FlowVersion, Opinion, Seat, StepVisit, WorkItem
 from weilu.process.publishing import check_publishable
 from weilu.process.queries import acted, gates_of
-from weilu.process.who import people_asked, resolve
+from weilu.process.who import is_meant, people_asked
 from weilu.systems.models import System
 
 Outcome = StepVisit.Outcome
@@ -29,11 +29,7 @@ OFFICE = worktime.Calendar()
 ITEM = Prepared(
     lambda: WorkItem.objects.select_for_update(of=("self",)).select_related("flow", "owner").filter(id=slot("item"))
 )
-SEATS = Prepared(
-    lambda: Seat.objects.filter(item=slot("item"), visit__outcome=Outcome.OPEN).select_related(
-        "visit", "person__organisation"
-    )
-)
+SEATS = Prepared(lambda: Seat.objects.filter(item=slot("item"), visit__outcome=Outcome.OPEN).select_related("visit"))
 VISITED = Prepared(lambda: StepVisit.objects.filter(item=slot("item")).values_list("step"))
 
 
@@ -114,8 +110,8 @@ def say_in_step(by: Person, item: WorkItem, *, turn: int, subject: str, words: s
     if item.subject and not form:
         rules.check_subject(subject, item.subject)
     rules.check_gates(gates_of(item, step))
-    _say(mine.person, item, flow, step, mine.visit, Opinion.Act.AGREE, words)
-    _settle(mine, Opinion.Act.AGREE, item, flow, step, seats)
+    _say(by, item, flow, step, mine.visit, Opinion.Act.AGREE, words)
+    _settle(by, mine, Opinion.Act.AGREE, item, flow, step, seats)
     return item
 
 
@@ -127,8 +123,8 @@ def refuse_step(by: Person, item: WorkItem, *, turn: int, words: str) -> WorkIte
         raise Refused(_("这一步不同意就是退回。用「退回」并写明退到哪一步"), rules.NO_STEP_SKIPPED)
     words = text.prose(words, _("意见"), field="words", longest=1000)
     mine, seats = _seated(by, item, flow, step)
-    _say(mine.person, item, flow, step, mine.visit, Opinion.Act.REFUSE, words)
-    _settle(mine, Opinion.Act.REFUSE, item, flow, step, seats)
+    _say(by, item, flow, step, mine.visit, Opinion.Act.REFUSE, words)
+    _settle(by, mine, Opinion.Act.REFUSE, item, flow, step, seats)
     return item
 
 
@@ -139,7 +135,7 @@ def return_item(by: Person, item: WorkItem, *, turn: int, to: str, words: str) -
     words = text.prose(words, _("退回原因"), field="words", longest=1000)
     mine, _seats = _seated(by, item, flow, step)
     rules.check_return(flow, step, to, _visited(item))
-    _say(mine.person, item, flow, step, mine.visit, Opinion.Act.RETURN, words, to=to)
+    _say(by, item, flow, step, mine.visit, Opinion.Act.RETURN, words, to=to)
     _go_back(item, flow, mine.visit, to, words, Outcome.RETURNED, resume=step.key if step.direct else "")
     announce("process.item_returned", item=item, by=by, to=to)
     return item
@@ -224,22 +220,26 @@ def _seated(by: Person, item: WorkItem, flow: Flow, step: Step) -> tuple[Seat, l
     seats = SEATS(item=item.id)
     rules.check_not_barred(flow, step, by.id, acted(item, step.not_also))
     mine = next((seat for seat in seats if seat.person_id == by.id), None)
-    waiting = "、".join(seat.person.name for seat in seats if seat.open)
     if mine is None:
         raise Refused(
             _("「%(step)s」不由您办") % {"step": step.title},
             rules.NO_STEP_SKIPPED,
-            help=_("在等 %(names)s") % {"names": waiting},
+            help=_waiting(seats),
         )
-    if not any(person.id == by.id for who in step.who for person in resolve(who, item)):
+    if not any(is_meant(by, who, item) for who in step.who):
         raise Refused(
             _("您现在已没有「%(step)s」要求的角色") % {"step": step.title},
             rules.NOT_ONES_OWN,
             help=_("系统管理员可以指定有资格的人"),
         )
     if not mine.open:
-        raise Refused(_("您已签过这一步"), rules.NO_STEP_SKIPPED, help=_("在等 %(names)s") % {"names": waiting})
+        raise Refused(_("您已签过这一步"), rules.NO_STEP_SKIPPED, help=_waiting(seats))
     return mine, seats
+
+
+def _waiting(seats: list[Seat]) -> str:
+    people = Person.objects.in_bulk([seat.person_id for seat in seats if seat.open])
+    return _("在等 %(names)s") % {"names": "、".join(person.name for person in people.values())}
 
 
 def _say(
@@ -257,8 +257,8 @@ def _say(
     insert(Opinion(visit=visit, item=item, person=by, act=act, words=words, subject=item.subject, evidence=ref))
 
 
-def _settle(mine: Seat, act: str, item: WorkItem, flow: Flow, step: Step, seats: list[Seat]) -> None:
-    """What follows from `act`, just said from the seat `mine`."""
+def _settle(by: Person, mine: Seat, act: str, item: WorkItem, flow: Flow, step: Step, seats: list[Seat]) -> None:
+    """What follows from `act`, which `by` has just said from the seat `mine`."""
     visit = mine.visit
     said = {seat.person_id: str(Opinion.Act.AGREE) for seat in seats if not seat.open}
     if not step.veto:  # elsewhere a refusal ends the visit: whoever has left their seat has agreed
@@ -271,7 +271,7 @@ def _settle(mine: Seat, act: str, item: WorkItem, flow: Flow, step: Step, seats:
             change(Seat, {"id": mine.id}, open=False)
         case "done":
             _finish(item, visit, Outcome.DONE)
-            announce("process.step_done", item=item, step=step, by=mine.person)
+            announce("process.step_done", item=item, step=step, by=by)
             _enter(item, flow, visit.resume or step.then)
         case "returned":
             target = rules.return_targets(flow, step, _visited(item))[-1]

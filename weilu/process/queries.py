@@ -17,7 +17,9 @@ from weilu.process.vocabulary import fact_title
 AGREED = Prepared(
     lambda: Opinion.objects.filter(item=slot("item"), act=Opinion.Act.AGREE).values_list("visit__step", "person_id")
 )
-FACTS = Prepared(lambda: Fact.objects.filter(item=slot("item")).order_by("id"))
+FACTS = Prepared(
+    lambda: Fact.objects.filter(item=slot("item")).order_by("id").values_list("key", "subject", "holds", "proof")
+)
 PAGE = 50
 CAP = 1000  # counts beyond it are shown as 1000+
 
@@ -127,20 +129,20 @@ def gates_of(item: WorkItem, step: Step) -> list[Gate]:
     """The step's gates as they stand for the item's present subject, closed ones first."""
     if not step.gates:
         return []
-    newest: dict[str, Fact] = {}
-    matching: dict[str, Fact] = {}
-    for found in FACTS(item=item.id):
-        newest[found.key] = found
-        if found.subject == item.subject:
-            matching[found.key] = found
+    known: set[str] = set()
+    newest: dict[str, tuple[bool, str]] = {}  # of those for the present subject
+    for key, subject, holds, proof in FACTS(item=item.id):
+        known.add(key)
+        if subject == item.subject:
+            newest[key] = holds, proof
     gates = []
     for key in step.gates:
-        title, fact = fact_title(key), matching.get(key)
-        if fact and fact.holds:
-            gates.append(Gate(key, True, fact.proof))
-        elif fact:
-            gates.append(Gate(key, False, _("%(title)s未通过：%(proof)s") % {"title": title, "proof": fact.proof}))
+        title, (holds, proof) = fact_title(key), newest.get(key, (False, ""))
+        if holds:
+            gates.append(Gate(key, True, proof))
         elif key in newest:
+            gates.append(Gate(key, False, _("%(title)s未通过：%(proof)s") % {"title": title, "proof": proof}))
+        elif key in known:
             gates.append(Gate(key, False, _("%(title)s已失效：它依据的是改前的方案") % {"title": title}, stale=True))
         else:
             gates.append(Gate(key, False, _("%(title)s还没有记录") % {"title": title}))

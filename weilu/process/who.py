@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable
 
-from weilu.accounts.models import Person
+from weilu.accounts.models import Person, RoleHolding
 from weilu.kernel.statements import Prepared, slot
 from weilu.kernel.times import now
 from weilu.process.flow import Step, Who
 from weilu.process.models import Opinion, WorkItem
 
 HOLDING = Prepared(lambda: Person.objects.holding(slot("role"), slot("owner"), slot("at")))
+HELD = Prepared(
+    lambda: (
+        RoleHolding.objects.in_force(slot("at"))
+        .filter(person=slot("person"), role=slot("role"), owner=slot("owner"))
+        .values_list("id")
+    )
+)
 
 
 def resolve(who: Who, item: WorkItem) -> list[Person]:
@@ -36,6 +43,15 @@ def resolve(who: Who, item: WorkItem) -> list[Person]:
                 ).distinct()
             )
     raise ValueError(who.kind)
+
+
+def is_meant(person: Person, who: Who, item: WorkItem) -> bool:
+    """Whether `person` is among those whom `who` means for this item now."""
+    match who.kind:
+        case "role" | "contract_engineer":
+            role = who.name or "engineer"
+            return person.is_active and bool(HELD(person=person.id, role=role, owner=item.owner_id, at=now()))
+    return person in resolve(who, item)
 
 
 def people_asked(step: Step, item: WorkItem, barred: Iterable[int]) -> list[Person]:
