@@ -28,7 +28,12 @@ CALLS = {
     "pgettext_lazy",
     "_lazy",
 }
-STANDALONE = ROOT / "weilu" / "execution" / "target"  # runs where there is no catalogue; pages retell what it said
+WEILU = ROOT / "weilu"
+STANDALONE = (  # speaks where there is no catalogue; what it said is told again where it is read
+    *(WEILU / "execution" / "target").glob("*.py"),
+    *(path for path in (WEILU / "cli").glob("*.py") if path.name != "story.py"),
+    WEILU / "config.py",
+)
 IN_TEMPLATE = re.compile(r"""\b(p?n?gettext|_)\(((?:\s*u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|count)\s*,?)+)\)""")
 LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
@@ -52,11 +57,7 @@ def collect() -> dict[Key, list[str]]:
     found: dict[Key, list[str]] = {}
     for path in sorted((ROOT / "weilu").rglob("*")):
         if path.suffix == ".py" and "migrations" not in path.parts:
-            keys = (
-                in_standalone(path.read_text("utf-8"))
-                if STANDALONE in path.parents
-                else in_python(path.read_text("utf-8"))
-            )
+            keys = in_standalone(path.read_text("utf-8")) if path in STANDALONE else in_python(path.read_text("utf-8"))
         elif path.suffix in {".html", ".txt", ".svg"} and "templates" in path.parts:
             keys = in_template(path.read_text("utf-8"))
         elif path.suffix == ".yaml" and "flows" in path.parts:

@@ -25,6 +25,7 @@ class Config:
     log_origin: str  # WEILU_LOG_ORIGIN: the name of the evidence log
     public_url: str  # WEILU_PUBLIC_URL: how people outside reach the site; stands in the QR of a sheet
     checkpoint_seconds: int  # WEILU_CHECKPOINT_SECONDS: longest time between two checkpoints
+    language: str  # WEILU_LANGUAGE: zh or en, of the command line
     debug: bool  # WEILU_DEBUG
 
     def database(self) -> dict[str, object]:
@@ -79,8 +80,22 @@ def read_config(env: Mapping[str, str] | None = None) -> Config:
         log_origin=env.get("WEILU_LOG_ORIGIN") or "weilu.local/log1",
         public_url=_address(env),
         checkpoint_seconds=_number(env, "WEILU_CHECKPOINT_SECONDS", 600, 1, 600),
+        language=_language(env),
         debug=(env.get("WEILU_DEBUG") or "") == "1",
     )
+
+
+def speaks_english(env: Mapping[str, str] | None = None) -> bool:
+    """Whether the command line speaks English; asked also where the other settings cannot be read."""
+    env = os.environ if env is None else env
+    return env.get("WEILU_LANGUAGE") == "en"
+
+
+def _language(env: Mapping[str, str]) -> str:
+    named = env.get("WEILU_LANGUAGE") or "zh"
+    if named not in ("zh", "en"):
+        raise WrongSetting(f"WEILU_LANGUAGE 现在是「{named[:20]}」，应是 zh 或 en。改正后重新启动。")
+    return named
 
 
 def _address(env: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from weilu.cli.telling import tell, told
 from weilu.cli.trouble import Trouble, database_sentence, explained
 from weilu.config import Config, WrongSetting, read_config
 
@@ -29,8 +30,8 @@ class Finding:
     remedy: str = ""
 
     def __str__(self) -> str:
-        tail = f"\n      办法：{self.remedy}" if self.remedy else ""
-        return f"{MARKS[self.state]} {self.name}　{self.seen}{tail}"
+        line = f"{MARKS[self.state]} {told(self.name)}　{told(self.seen)}"
+        return f"{line}\n      {told('办法：')}{told(self.remedy)}" if self.remedy else line
 
 
 def report() -> int:
@@ -39,7 +40,8 @@ def report() -> int:
     print(*found, sep="\n")
     problems = sum(1 for finding in found if finding.state == "problem")
     watched = sum(1 for finding in found if finding.state == "watch")
-    print(f"\n{len(found)} 项检查，{problems} 项要解决，{watched} 项要留意")
+    print()
+    tell(f"{len(found)} 项检查，{problems} 项要解决，{watched} 项要留意")
     return 1 if problems else 0
 
 

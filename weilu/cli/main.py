@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from weilu.cli.telling import tell, told
 from weilu.cli.trouble import Trouble, explained
 
 WRONG = 2  # the exit code when a setting, a port or the database stands in the way
@@ -19,42 +20,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         with explained():
             return COMMANDS[args.command](args)
     except Trouble as trouble:
-        print(trouble, file=sys.stderr)
+        tell(trouble, trouble=True)
         return WRONG
     except KeyboardInterrupt:
         return 130
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="weilu", description="维录：软件升级维护，从申请到签字的报告单。")
-    commands = top.add_subparsers(dest="command", required=True, metavar="命令")
-    commands.add_parser("init", help="建好数据目录、数据库、静态文件和密钥；可重复运行")
-    serve = commands.add_parser("serve", help="启动网页和工作进程")
-    serve.add_argument("--no-worker", action="store_true", help="只启动网页，工作进程在别处运行")
-    commands.add_parser("worker", help="只启动工作进程")
-    story = commands.add_parser("story", help="不用浏览器，把演示故事走一遍")
-    story.add_argument("--out", type=Path, required=True, metavar="目录", help="报告单 PDF 和证据导出放在这里")
-    commands.add_parser("demo", help="建好、走一遍故事、然后启动")
-    commands.add_parser("check", help="检查设置、程序和运行状况，每条附解决办法")
-    verify = commands.add_parser("verify", help="核验一份证据导出")
-    verify.add_argument("directory", metavar="目录")
-    verify.add_argument("--trust", metavar="公钥文件", help="另行取得的公钥；没有它只能证明内部一致")
-    _evidence(commands.add_parser("evidence", help="证据：导出、公钥"))
+    top = argparse.ArgumentParser(prog="weilu", description=told("维录：软件升级维护，从申请到签字的报告单。"))
+    commands = top.add_subparsers(dest="command", required=True, metavar=told("命令"))
+    commands.add_parser("init", help=told("建好数据目录、数据库、静态文件和密钥；可重复运行"))
+    serve = commands.add_parser("serve", help=told("启动网页和工作进程"))
+    serve.add_argument("--no-worker", action="store_true", help=told("只启动网页，工作进程在别处运行"))
+    commands.add_parser("worker", help=told("只启动工作进程"))
+    story = commands.add_parser("story", help=told("不用浏览器，把演示故事走一遍"))
+    story.add_argument(
+        "--out", type=Path, required=True, metavar=told("目录"), help=told("报告单 PDF 和证据导出放在这里")
+    )
+    commands.add_parser("demo", help=told("建好、走一遍故事、然后启动"))
+    commands.add_parser("check", help=told("检查设置、程序和运行状况，每条附解决办法"))
+    verify = commands.add_parser("verify", help=told("核验一份证据导出"))
+    verify.add_argument("directory", metavar=told("目录"))
+    verify.add_argument("--trust", metavar=told("公钥文件"), help=told("另行取得的公钥；没有它只能证明内部一致"))
+    _evidence(commands.add_parser("evidence", help=told("证据：导出、公钥")))
     return top
 
 
 def _evidence(command: argparse.ArgumentParser) -> None:
-    what = command.add_subparsers(dest="what", required=True, metavar="做什么")
-    export = what.add_parser("export", help="导出一件工单的证据")
-    export.add_argument("item", metavar="工单", help="工单的编号或标识")
-    export.add_argument("--out", type=Path, required=True, metavar="目录")
-    what.add_parser("key", help="打印证据日志的公钥")
+    what = command.add_subparsers(dest="what", required=True, metavar=told("做什么"))
+    export = what.add_parser("export", help=told("导出一件工单的证据"))
+    export.add_argument("item", metavar=told("工单"), help=told("工单的编号或标识"))
+    export.add_argument("--out", type=Path, required=True, metavar=told("目录"))
+    what.add_parser("key", help=told("打印证据日志的公钥"))
 
 
 def _init(args: argparse.Namespace) -> int:
     from weilu.cli.setup import set_up
 
-    set_up(say=print)
+    set_up(say=tell)
     return 0
 
 

@@ -12,6 +12,7 @@ from types import FrameType
 import django
 
 from weilu.cli.setup import need_tables
+from weilu.cli.telling import tell
 from weilu.cli.trouble import need_free_port
 
 HOST = "127.0.0.1"  # plain HTTP never leaves the machine; a TLS proxy stands before it
@@ -29,7 +30,7 @@ def serve(*, with_worker: bool = True) -> int:
     need_tables()
     keeper = Keeper(CONFIG.port, with_worker=with_worker)
     keeper.listen()
-    print(f"维录已启动：http://{HOST}:{CONFIG.port}　（Ctrl-C 停止）", flush=True)
+    tell(f"维录已启动：http://{HOST}:{CONFIG.port}　（Ctrl-C 停止）")
     return keeper.keep()
 
 
@@ -88,7 +89,7 @@ class Keeper:
             lived = now - self.started
             self.pause = 1.0 if lived > LONGEST_PAUSE else min(self.pause * 2, LONGEST_PAUSE)
             self.again_at = now + self.pause
-            print(f"工作进程已退出（{worker.returncode}），{self.pause:.0f} 秒后重新启动", file=sys.stderr)
+            tell(f"工作进程已退出（{worker.returncode}），{self.pause:.0f} 秒后重新启动", trouble=True)
         if now < self.again_at:
             return worker
         self.again_at = 0.0

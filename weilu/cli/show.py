@@ -2,6 +2,7 @@
 
 from weilu.cli.serve import HOST, serve
 from weilu.cli.setup import set_up
+from weilu.cli.telling import tell, told
 from weilu.cli.trouble import need_free_port
 
 LOGINS = (
@@ -22,7 +23,7 @@ def show() -> int:
     from weilu.config import read_config
 
     need_free_port(HOST, read_config().port)
-    config = set_up(say=print)
+    config = set_up(say=tell)
     story, played = config.data_dir / "story", config.data_dir / "story" / "played"
     if not played.exists():
         from weilu.cli.story import play
@@ -31,8 +32,10 @@ def show() -> int:
         played.touch()
     from weilu.demo import PASSWORD
 
-    print(f"\n登录名（密码都是 {PASSWORD}）：")
+    print()
+    tell(f"登录名（密码都是 {PASSWORD}）：")
     for username, name, part in LOGINS:
-        print(f"  {username:<12}{name}　{part}")
-    print(f"报告单和证据导出在 {story}\n")
+        print(f"  {username:<12}{name}　{told(part)}")
+    tell(f"报告单和证据导出在 {story}")
+    print(flush=True)
     return serve()

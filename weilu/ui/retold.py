@@ -8,10 +8,12 @@ People's own words are not sent through here; what matches no pattern stays as i
 
 import re
 from functools import lru_cache
+from gettext import GNUTranslations
+from pathlib import Path
 
 from django.utils.translation import get_language
-from django.utils.translation.trans_real import translation
 
+MESSAGES = Path(__file__).parents[1] / "locale" / "en" / "LC_MESSAGES" / "django.mo"
 PLACE = re.compile(r"%\((\w+)\)(\d*)([sd])|%%")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 LETTER = re.compile(r"[\u4e00-\u9fffA-Za-z]")
@@ -22,9 +24,10 @@ TYPED = {"name", "names", "reason"}  # values that people gave are never told ot
 LEAST = 2  # letters a pattern has beside its places; with fewer it would fit anything
 
 
-def retold(words: object) -> str:
-    """`words`, line by line, in the language that is active now."""
-    english = (get_language() or "").startswith("en")
+def retold(words: object, *, english: bool | None = None) -> str:
+    """`words`, line by line, in the language that is active now, or as `english` says; needs no settings then."""
+    if english is None:
+        english = (get_language() or "").startswith("en")
     return "\n".join(_retell(line, english) for line in str(words or "").split("\n"))
 
 
@@ -63,8 +66,7 @@ def _catalogue(english: bool) -> tuple[dict[str, str], list[Pattern]]:
     """What is told as it stands, and what has places; the patterns with most words of their own come first."""
     whole: dict[str, str] = {}
     weighed: list[tuple[int, Pattern]] = []
-    # The catalogue's own attribute: Django's JavaScript catalogue reads it in the same way.
-    for key, made in translation("en")._catalog.items():  # type: ignore[attr-defined]
+    for key, made in _messages().items():
         if not isinstance(key, str) or "\x04" in key or not CHINESE.search(key) or not made:
             continue
         source, target = (key, made) if english else (made, key)
@@ -76,6 +78,12 @@ def _catalogue(english: bool) -> tuple[dict[str, str], list[Pattern]]:
             weighed.append((weight, (_regex(source), target, _numbers(source))))
     weighed.sort(key=lambda one: -one[0])
     return whole, [pattern for _weight, pattern in weighed]
+
+
+def _messages() -> dict[object, str]:
+    """Our own catalogue as a table; the command line reads it before there are settings."""
+    with MESSAGES.open("rb") as file:
+        return GNUTranslations(file)._catalog  # type: ignore[attr-defined, no-any-return]
 
 
 def _numbers(source: str) -> frozenset[str]:
