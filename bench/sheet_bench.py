@@ -34,12 +34,13 @@ h2 {{ break-after: avoid }}
 """
 
 
+def ticks(labels: str, ticked: int) -> list[dict[str, Any]]:
+    """Boxes with one of them ticked."""
+    return [{"label": label, "ticked": at == ticked} for at, label in enumerate(labels.split())]
+
+
 def sheet(turn: int) -> dict[str, Any]:
     """A signed sheet with twelve steps; `turn` makes each one different, so that nothing comes from a cache."""
-
-    def ticks(labels: str, ticked: int) -> list[dict[str, Any]]:
-        return [{"label": label, "ticked": at == ticked} for at, label in enumerate(labels.split())]
-
     drawing = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 200"><path d="M20 120L80 40L120 160L200 60L260 150'
         'L330 50L420 160L560 80" fill="none" stroke="#000" stroke-width="4.5"/></svg>'
