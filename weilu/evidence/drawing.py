@@ -39,6 +39,11 @@ class Drawing:
         return self.nodes[1] if len(self.nodes) > 1 else self.nodes[0]
 
     @property
+    def free_left(self) -> bool:
+        """Whether the side left of the dotted line is free: the line to the highest sibling goes to the right."""
+        return not self.siblings or self.siblings[-1].x > MIDDLE
+
+    @property
     def foot(self) -> int:
         return self.nodes[-1]
 
