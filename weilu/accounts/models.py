@@ -136,6 +136,11 @@ class RoleHolding(models.Model):
             models.UniqueConstraint(fields=["person", "owner", "role"], condition=Q(until=None), name="one_holding")
         ]  # a role that ended may be given again: the old period stays
 
+    @property
+    def title(self) -> object:
+        """The name people know the role by."""
+        return ROLES[self.role].title
+
 
 class Grant(models.Model):
     """A person may see the rows of a customer organisation, for a time and from a source."""

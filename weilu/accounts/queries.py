@@ -1,10 +1,12 @@
 """Who belongs where and holds what, as the people page shows it."""
 
+import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 
 from weilu.accounts.models import Grant, Organisation, Person, RoleHolding
-from weilu.accounts.roles import ROLES
+from weilu.accounts.roles import ROLES, Role
+from weilu.kernel.refused import NotVisible
 from weilu.kernel.times import now
 from weilu.ui.about import Helper
 
@@ -53,6 +55,55 @@ def _customer(organisation: Organisation, lines: list[Line]) -> Customer:
     own = [line for line in lines if line.person.organisation_id == organisation.id]
     vendors = [line for line in lines if line.person.organisation_id != organisation.id]
     return Customer(organisation, own, vendors)
+
+
+def managed_customers(person: Person) -> list[Organisation]:
+    """The customers whose people and roles `person` manages."""
+    managed = [owner for owner, rights in person.rights_by_owner.items() if "people.manage" in rights]
+    return list(Organisation.objects.filter(id__in=managed).order_by("code"))
+
+
+def person_seen(reader: Person, uid: uuid.UUID | str) -> Person:
+    """Somebody who sees a customer that `reader` sees too; raises NotVisible."""
+    near = Grant.objects.in_force(now()).filter(organisation_id__in=reader.owner_ids).values("person_id")
+    found = Person.objects.filter(id__in=near, uid=uid).select_related("department").first()
+    if found is None:
+        raise NotVisible(str(uid))
+    return found
+
+
+@dataclass
+class Towards:
+    """The roles of one person towards one customer."""
+
+    organisation: Organisation
+    managed: bool  # by the reader
+    source: str
+    held: list[RoleHolding] = field(default_factory=list)  # in force
+    ended: list[RoleHolding] = field(default_factory=list)  # the latest end first
+
+    @property
+    def free(self) -> list[Role]:
+        """The roles that could be given."""
+        held = {one.role for one in self.held}
+        return [role for role in ROLES.values() if role.key not in held]
+
+
+def roles_of(person: Person, reader: Person) -> list[Towards]:
+    """What `person` holds and held towards each customer that both see; three queries."""
+    instant = now()
+    grants = Grant.objects.in_force(instant).filter(person=person, organisation_id__in=reader.owner_ids)
+    found = {
+        grant.organisation_id: Towards(
+            grant.organisation, reader.may("people.manage", grant.organisation_id), grant.source
+        )
+        for grant in grants.select_related("organisation").order_by("organisation__code")
+    }
+    for holding in RoleHolding.objects.filter(person=person, owner_id__in=found).order_by("-until", "id"):
+        towards = found[holding.owner_id]
+        in_force = holding.since <= instant and (holding.until is None or holding.until > instant)
+        (towards.held if in_force else towards.ended).append(holding)
+    return list(found.values())
 
 
 def owner_names(person: Person) -> list[str]:

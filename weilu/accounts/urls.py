@@ -2,12 +2,17 @@
 
 from django.urls import path
 
-from weilu.accounts import views
+from weilu.accounts import people, views
 
 app_name = "accounts"
 urlpatterns = [
     path("login", views.enter, name="login"),
     path("logout", views.leave, name="logout"),
     path("language", views.language, name="language"),
-    path("people/", views.people, name="people"),
+    path("people/", people.people, name="people"),
+    path("people/add", people.add, name="add"),
+    path("people/call-in", people.call_in, name="call-in"),
+    path("people/<uuid:uid>/", people.person, name="person"),
+    path("people/<uuid:uid>/give", people.give, name="give"),
+    path("people/<uuid:uid>/end", people.end, name="end"),
 ]

@@ -1,4 +1,4 @@
-"""Sign in, sign out, and who the people are."""
+"""Sign in, sign out, and the language of the pages."""
 
 from django.conf import settings
 from django.contrib.auth import login, logout
@@ -6,12 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from weilu.accounts.actions import keep_language, sign_in
 from weilu.accounts.models import Person
-from weilu.accounts.queries import customers_with_people
-from weilu.accounts.reader import reader
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 from weilu.ui.views import YEAR
@@ -73,13 +71,6 @@ def _in_own_language(request: HttpRequest, response: HttpResponse, person: Perso
 
 def _speak(response: HttpResponse, language: str) -> None:
     response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, max_age=YEAR, samesite="Lax", httponly=True)
-
-
-@right("people.see")
-@require_GET
-def people(request: HttpRequest) -> HttpResponse:
-    """The customers this person sees, their people and the vendors' people who work for them, with roles."""
-    return render(request, "accounts/people.html", {"customers": customers_with_people(reader(request))})
 
 
 def _address(request: HttpRequest) -> str:
