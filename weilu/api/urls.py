@@ -6,11 +6,17 @@ from ninja.security import django_auth
 
 from weilu import __version__
 from weilu.api import acts, problems, reads
+from weilu.api.once import once
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 
 api = NinjaAPI(
     title="Weilu 维录",
     version=__version__,
+    description=(
+        "Each act is one POST. With an `Idempotency-Key` (1 to 200 visible ASCII characters) it is carried out once: "
+        "the same request gets the same answer again for 24 hours, another request with that key gets 422. "
+        "A refusal keeps no key."
+    ),
     auth=django_auth,
     docs_url=None,
     urls_namespace="api",
@@ -31,7 +37,7 @@ def _patterns() -> list[URLPattern]:
         if not isinstance(pattern, URLPattern) or pattern.callback is None:
             continue
         open_to = ANYONE if pattern.name == "openapi-json" else SIGNED_IN
-        callback = right(open_to)(pattern.callback)
+        callback = right(open_to)(once(pattern.callback))
         found.append(path(str(pattern.pattern), callback, name=pattern.name))
     return found
 
