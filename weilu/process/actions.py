@@ -189,9 +189,9 @@ def record_fact(
     item: WorkItem, key: str, subject: str, holds: bool, proof: str, source: str, evidence: uuid.UUID
 ) -> Fact:
     """Put a fact on record for the digest `subject`; the newest row of a key and digest is the one that counts."""
-    return Fact.objects.create(
-        item=item, key=key, subject=subject, holds=holds, proof=proof[:300], source=source, evidence=evidence
-    )
+    fact = Fact(item=item, key=key, subject=subject, holds=holds, proof=proof[:300], source=source, evidence=evidence)
+    insert(fact)
+    return fact
 
 
 def note(
@@ -203,7 +203,7 @@ def note(
     evidence: uuid.UUID | None = None,
 ) -> None:
     """A line of the item's timeline; kinds: flow, file, run, notice."""
-    Event.objects.create(item=item, kind=kind, words=words[:400], actor=actor, link=link, evidence=evidence)
+    insert(Event(item=item, kind=kind, words=words[:400], actor=actor, link=link, evidence=evidence))
 
 
 def _locked(item: WorkItem, turn: int) -> tuple[WorkItem, Flow, Step]:
@@ -239,7 +239,7 @@ def _seated(by: Person, item: WorkItem, flow: Flow, step: Step) -> tuple[Seat, l
 
 def _waiting(seats: list[Seat]) -> str:
     people = Person.objects.in_bulk([seat.person_id for seat in seats if seat.open])
-    return _("在等 %(names)s") % {"names": "、".join(person.name for person in people.values())}
+    return _("在等 %(names)s") % {"names": _("、").join(person.name for person in people.values())}
 
 
 def _say(
