@@ -22,6 +22,7 @@ from tests.cast import Cast, make_cast, make_change, make_installation
 from weilu.execution.actions import order_run
 from weilu.execution.channel import read_release
 from weilu.execution.checks import REGISTER
+from weilu.execution.masking import known_secrets
 from weilu.execution.models import Run, RunStep
 from weilu.execution.worker import Worker
 from weilu.kernel.refused import Refused
@@ -91,6 +92,14 @@ class Target:
             if line["run"] == run.number:
                 told.setdefault(line["step"], []).append(line["state"])
         return told
+
+
+@pytest.fixture(autouse=True)
+def secrets_read_anew() -> Iterator[None]:
+    """Each test is a process with an environment of its own, as far as masking goes."""
+    known_secrets.cache_clear()
+    yield
+    known_secrets.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from weilu.execution.models import Run, RunEvent, RunStep
 from weilu.execution.steps import FACTS, HOLDING, IN_WINDOW, KINDS, WAY_BACK
 from weilu.kernel.canonical import digest
 from weilu.kernel.events import announce
+from weilu.kernel.statements import Prepared, change, insert, slot
 from weilu.kernel.times import iso, now
 from weilu.process.actions import note, record_fact
 from weilu.systems.models import Installation
@@ -23,14 +24,18 @@ from weilu.systems.models import Installation
 WORKER = "weilu"  # the actor of what no person did
 State = RunStep.State
 LONGEST_LINE = 2000
+LEFT = Prepared(lambda: RunStep.objects.filter(run=slot("run"), state=State.WAITING).values_list("id", flat=True)[:1])
+Line = tuple[str, str]  # kind, text
 
 
-def add_lines(run: Run, step: str, lines: list[tuple[str, str]]) -> None:
-    """Append to the log; inside a guarded transaction, so that numbers follow one another."""
-    last = RunEvent.objects.filter(run=run).aggregate(last=Max("seq"))["last"] or 0
-    RunEvent.objects.bulk_create(
-        RunEvent(run=run, seq=last + place, step=step, kind=kind, text=mask(text)[:LONGEST_LINE])
-        for place, (kind, text) in enumerate(lines, start=1)
+def tell(run: Run, step: str, lines: list[Line], **changes: Any) -> None:
+    """Change the run's row while it is ours, and append to its log: numbers follow one another without a gap."""
+    last = lease.guarded(run.id, run.fence, len(lines), **changes)
+    insert(
+        *(
+            RunEvent(run=run, seq=seq, step=step, kind=kind, text=mask(text)[:LONGEST_LINE])
+            for seq, (kind, text) in enumerate(lines, start=last - len(lines) + 1)
+        )
     )
 
 
@@ -40,29 +45,34 @@ def begin(run: Run, step: RunStep, words: str = "", *, probing: bool = False) ->
     changes: dict[str, Any] = {"lease_until": now() + lease.LEASE, "state": Run.State.RUNNING}
     if run.started_at is None:
         run.started_at = changes["started_at"] = now()
-    lease.guarded(run.id, run.fence, **changes)
-    step.state, step.probing, step.seen = State.STARTED, probing, 0
-    step.attempt += 1
-    step.machine, step.boot = lease.machine(), lease.boot_id()
-    step.started_at = step.started_at or now()
-    step.save(update_fields=["state", "probing", "seen", "attempt", "machine", "boot", "started_at"])
     said = words or _("开始：%(title)s") % {"title": step.title}
-    add_lines(run, step.key, [(RunEvent.Kind.PLAIN, said)])
+    tell(run, step.key, [(RunEvent.Kind.PLAIN, said)], **changes)
+    _put(
+        step, state=State.STARTED, probing=probing, seen=0, attempt=step.attempt + 1,
+        machine=lease.machine(), boot=lease.boot_id(), started_at=step.started_at or now(),
+    )  # fmt: skip
+
+
+def _put(step: RunStep, **values: Any) -> None:
+    """Set these columns of the step, in its row and in hand."""
+    change(RunStep, {"id": step.id}, **values)
+    for name, value in values.items():
+        setattr(step, name, value)
 
 
 @transaction.atomic
 def take_over_lines(run: Run, step: RunStep, seen: int, lines: list[tuple[str, str]]) -> None:
     """Output of a running attempt, and how far it has been read."""
-    lease.guarded(run.id, run.fence, lease_until=now() + lease.LEASE)
-    add_lines(run, step.key, lines)
-    step.seen = seen
-    step.save(update_fields=["seen"])
+    tell(run, step.key, lines, lease_until=now() + lease.LEASE)
+    _put(step, seen=seen)
 
 
 @transaction.atomic
 def settle(run: Run, step: RunStep, *, ok: bool, words: str, result: dict[str, Any], untouched: bool = False) -> None:
     """Commit the result of a step, what it proves, and what comes next."""
-    lease.guarded(run.id, run.fence, lease_until=now() + lease.LEASE)
+    words = mask(words)
+    kind = RunEvent.Kind.PLAIN if ok else RunEvent.Kind.ERROR
+    tell(run, step.key, [(kind, words)], lease_until=now() + lease.LEASE)
     _write_result(run, step, ok, words, result)
     if ok:
         _go_on(run, step)
@@ -73,24 +83,24 @@ def settle(run: Run, step: RunStep, *, ok: bool, words: str, result: dict[str, A
 
 
 def _write_result(run: Run, step: RunStep, ok: bool, words: str, result: dict[str, Any]) -> None:
-    words = mask(words)
-    step.state, step.ended_at, step.words, step.result = (State.DONE if ok else State.FAILED), now(), words, result
+    state, ended_at = (State.DONE if ok else State.FAILED), now()
     record = {
-        "run": run.number, "step": step.key, "attempt": step.attempt, "outcome": str(step.state),
-        "words": words, "result": result, "plan": run.subject, "ended_at": iso(step.ended_at),
+        "run": run.number, "step": step.key, "attempt": step.attempt, "outcome": str(state),
+        "words": words, "result": result, "plan": run.subject, "ended_at": iso(ended_at),
     }  # fmt: skip
-    step.digest = digest(record)
     kind = "execution.step_done" if ok else "execution.step_failed"
-    step.evidence = stage(kind, record, actor=WORKER, org=run.owner.code, item=str(run.item.uid))
-    step.save()
-    add_lines(run, step.key, [(RunEvent.Kind.PLAIN if ok else RunEvent.Kind.ERROR, words)])
+    ref = stage(kind, record, actor=WORKER, org=run.owner.code, item=str(run.item.uid))
+    _put(
+        step, state=state, attempt=step.attempt, started_at=step.started_at, ended_at=ended_at,
+        words=words, result=result, digest=digest(record), evidence=ref,
+    )  # fmt: skip
     key = FACTS.get(step.key) or ("backup.restored" if step.key in ("backup", "hold_writes") and not ok else "")
     if key and run.phase == Run.Phase.FORWARD:
-        record_fact(run.item, key, run.subject, ok, words, run.number, step.evidence)
+        record_fact(run.item, key, run.subject, ok, words, run.number, ref)
 
 
 def _go_on(run: Run, step: RunStep) -> None:
-    if run.steps.filter(state=State.WAITING).exists():
+    if LEFT(run=run.id):
         return
     ends = {Run.Phase.FORWARD: Run.State.SUCCEEDED, Run.Phase.BACK: Run.State.WENT_BACK}
     conclude(run, ends.get(Run.Phase(run.phase), Run.State.FAILED))
@@ -99,16 +109,17 @@ def _go_on(run: Run, step: RunStep) -> None:
 def _fail(run: Run, step: RunStep, words: str, *, untouched: bool) -> None:
     """Nothing changed yet: stop here. From `stop` on: go back."""
     run.steps.filter(state=State.WAITING).update(state=State.SKIPPED)
-    changes: dict[str, Any] = {"cause": mask(words)}
+    changes: dict[str, Any] = {"cause": words}
+    lines: list[Line] = []
     forward = list(KINDS).index(step.key) >= list(KINDS).index("stop") and not (step.key in HOLDING and untouched)
     if forward:
         _append(run, WAY_BACK)
         changes["phase"] = Run.Phase.BACK
-        add_lines(run, step.key, [(RunEvent.Kind.PLAIN, _("升级没有通过，按方案回退"))])
+        lines = [(RunEvent.Kind.PLAIN, _("升级没有通过，按方案回退"))]
     elif step.key in IN_WINDOW:
         _append(run, ("open_writes",))
         changes["phase"] = Run.Phase.STOPPING
-    lease.guarded(run.id, run.fence, **changes)
+    tell(run, step.key, lines, **changes)
     run.cause = changes["cause"]
     if "phase" not in changes:
         conclude(run, Run.State.FAILED)
@@ -124,8 +135,9 @@ def _append(run: Run, keys: tuple[str, ...]) -> None:
 
 def _ask(run: Run, step: RunStep, words: str) -> None:
     RunStep.objects.filter(id=step.id).update(state=State.ASKS)
-    lease.guarded(run.id, run.fence, state=Run.State.ASKS, cause=run.cause or mask(words), lease_until=None, holder="")
-    add_lines(run, step.key, [(RunEvent.Kind.ERROR, _("等人判断：%(words)s") % {"words": words})])
+    lines: list[Line] = [(RunEvent.Kind.ERROR, _("等人判断：%(words)s") % {"words": words})]
+    cause = run.cause or mask(words)
+    tell(run, step.key, lines, state=Run.State.ASKS, cause=cause, lease_until=None, holder="")
     note(
         run.item, "run", _("%(run)s 在「%(step)s」等人判断") % {"run": run.number, "step": step.title}, link=_link(run)
     )
@@ -158,11 +170,12 @@ def cancel(run: Run, words: str, *, held: bool) -> None:
 def conclude(run: Run, state: str) -> None:
     """The run is over; inside a guarded transaction."""
     run.state, run.ended_at = state, now()
-    lease.guarded(run.id, run.fence, state=state, ended_at=run.ended_at, lease_until=None, holder="")
     words = {
         Run.State.SUCCEEDED: _("已升级到 %(version)s") % {"version": run.plan["version"]},
         Run.State.WENT_BACK: _("已回退到 %(version)s，代码与数据与升级前一致") % {"version": run.version_from},
     }.get(Run.State(state), _("没有升级：%(cause)s") % {"cause": run.cause})
+    lines: list[Line] = [(RunEvent.Kind.PLAIN, words)]
+    tell(run, "", lines, state=state, ended_at=run.ended_at, lease_until=None, holder="")
     record = {
         "run": run.number, "state": state, "plan": run.subject, "words": words, "cause": run.cause,
         "steps": [[step.key, step.state, step.digest] for step in run.steps.order_by("ordinal")],
@@ -172,7 +185,6 @@ def conclude(run: Run, state: str) -> None:
         Installation.objects.filter(id=run.installation_id).update(version=run.plan["version"])
     holds = state in (Run.State.SUCCEEDED, Run.State.WENT_BACK)
     record_fact(run.item, "run.concluded", run.subject, holds, words, run.number, ref)
-    add_lines(run, "", [(RunEvent.Kind.PLAIN, words)])
     note(run.item, "run", f"{run.number} {words}", link=_link(run), evidence=ref)
     announce("execution.run_finished", run=run)
 

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
 from django.db.models import F, Q
 
 from weilu.execution.models import Run
@@ -59,10 +60,30 @@ def claim(holder: str) -> tuple[int, int] | None:
     return None
 
 
-def guarded(run_id: int, fence: int, **changes: Any) -> None:
-    """Change the run's row only while the fence is ours; raises Fenced otherwise."""
-    if Run.objects.filter(id=run_id, fence=fence).update(**changes) != 1:
+def guarded(run_id: int, fence: int, more_lines: int = 0, **changes: Any) -> int:
+    """Change the run's row only while the fence is ours, and count `more_lines`; raises Fenced otherwise.
+
+    Answers the number of the last line. One statement, and the row stays locked to the end of the transaction.
+    """
+    fields, sql = _guard(tuple(changes))
+    values = [
+        field.get_db_prep_save(value, connection=connection)
+        for field, value in zip(fields, changes.values(), strict=True)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*values, more_lines, run_id, fence])
+        found = cursor.fetchone()
+    if found is None:
         raise Fenced(f"run {run_id}, fence {fence}")
+    return int(found[0])
+
+
+@cache
+def _guard(names: tuple[str, ...]) -> tuple[list[Any], str]:
+    fields: list[Any] = [Run._meta.get_field(name) for name in names]
+    columns = ", ".join(f"{field.column} = %s" for field in fields) + ", " * bool(fields)
+    table = Run._meta.db_table  # names come from the model only
+    return fields, f"UPDATE {table} SET {columns}lines = lines + %s WHERE id = %s AND fence = %s RETURNING lines"  # noqa: S608
 
 
 def beat(run_id: int, fence: int) -> None:

@@ -2,16 +2,22 @@
 
 import os
 import re
+from functools import cache
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
 SECRET_NAME = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|PRIVATE|API_?KEY", re.IGNORECASE)
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")  # all but tab and line feed
 SHORTEST = 6
 
 
+@cache
 def known_secrets() -> list[str]:
-    """Values that must not be shown: the session key, the database's password, what the environment names a secret."""
+    """Values that must not be shown: the session key, the database's password, what the environment names a secret.
+
+    Read once: settings and environment of a process stay as it found them.
+    """
     values = {value for name, value in os.environ.items() if SECRET_NAME.search(name)}
     values.add(str(settings.SECRET_KEY))
     password = urlsplit(settings.CONFIG.database_url).password
@@ -23,4 +29,4 @@ def mask(text: str) -> str:
     """`text` with every known secret replaced, and without control characters."""
     for secret in known_secrets():
         text = text.replace(secret, "●●●●")
-    return "".join(sign for sign in text if sign >= " " or sign in "\n\t")
+    return CONTROL.sub("", text)

@@ -46,6 +46,7 @@ class Run(Owned):
     holder = models.CharField(max_length=120, default="")  # the worker process that has the lease
     fence = models.PositiveIntegerField(default=0)  # grows whenever a worker takes the run over
     lease_until = models.DateTimeField(null=True)
+    lines = models.PositiveIntegerField(default=0)  # of its log; the number of the last one
 
     class Meta:
         constraints = [
@@ -84,7 +85,7 @@ class RunStep(models.Model):
     probing = models.BooleanField(default=False)  # the present attempt only looks whether the step took effect
     machine = models.CharField(max_length=80, default="")  # where the attempt was started
     boot = models.CharField(max_length=40, default="")  # and in which life of that machine
-    seen = models.PositiveIntegerField(default=0)  # the last event of the attempt that was read
+    seen = models.PositiveIntegerField(default=0)  # how many lines of the attempt stand in the log
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     words = models.TextField(default="")

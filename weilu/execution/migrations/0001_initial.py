@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
                 ('holder', models.CharField(default='', max_length=120)),
                 ('fence', models.PositiveIntegerField(default=0)),
                 ('lease_until', models.DateTimeField(null=True)),
+                ('lines', models.PositiveIntegerField(default=0)),
                 ('cancelled_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('installation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='systems.installation')),
                 ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='process.workitem')),
