@@ -1,8 +1,9 @@
 """A worker that kills itself with SIGKILL at one place: `dying_worker.py PLACE STEP`.
 
 before-launch: the intent is committed, nothing was started. after-launch: Ansible runs on alone.
-before-settle: the effect and its artifacts are there, the result is not committed. with-everything:
-the target has begun; Ansible and all below it die too.
+after-first-lines: some of its output stands in the log, the step goes on. before-settle: the effect and
+its artifacts are there, the result is not committed. with-everything: the target has begun; it dies too,
+with Ansible and all below.
 """
 
 import os
@@ -15,12 +16,13 @@ import django
 
 django.setup()
 
+from tests.execution.on_target import kill_step  # noqa: E402
 from weilu.execution import ansible, journal, worker  # noqa: E402
 from weilu.execution.checks import REGISTER  # noqa: E402
 
 PLACE, STEP = sys.argv[1:3]
 REGISTER["trial"] = lambda item, subject: None
-launch, settle = worker._launch, journal.settle
+launch, settle, take_over_lines = worker._launch, journal.settle, journal.take_over_lines
 
 
 def die() -> None:
@@ -41,6 +43,7 @@ def launching(run, step, verb):
         told = Path(run.installation.root) / ".weilu" / "journal.jsonl"
         while f'"run": "{run.number}", "step": "{STEP}", "state": "began"' not in told.read_text():
             time.sleep(0.002)
+        kill_step(run.installation.root, STEP)
         ansible.stop(worker.attempt_folder(run, step))
         die()
 
@@ -51,7 +54,13 @@ def settling(run, step, **how):
     settle(run, step, **how)
 
 
-worker._launch, journal.settle = launching, settling
+def taking(run, step, *lines):
+    take_over_lines(run, step, *lines)
+    if step.key == STEP and PLACE == "after-first-lines":
+        die()
+
+
+worker._launch, journal.settle, journal.take_over_lines = launching, settling, taking
 mortal = worker.Worker()
 until = time.monotonic() + 60
 while time.monotonic() < until:

@@ -90,7 +90,7 @@ def test_an_attempts_folder_is_private_and_scrubbed(target: Target) -> None:
     folder = attempt_folder(run, run.steps.get(key="backup"))
 
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert sorted(path.name for path in folder.iterdir()) == ["artifacts", "launched.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["artifacts", "launched.json", "output"]
     assert not (folder / "artifacts" / "a" / "command").exists()
 
 

@@ -45,7 +45,7 @@ def helper() -> bytes:
     """The program for the target, packed the same each time."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        main = "import sys\nfrom weilu_target.main import main\nsys.exit(main(sys.argv[1:]))\n"
+        main = "import sys\nfrom weilu_target.live import main\nsys.exit(main(sys.argv[1:]))\n"
         archive.writestr(zipfile.ZipInfo("__main__.py"), main)
         for source in sorted((HERE / "target").glob("*.py")):
             archive.writestr(zipfile.ZipInfo(f"weilu_target/{source.name}"), source.read_bytes())
@@ -68,7 +68,9 @@ def _prepare(folder: Path, host: str, url: str, verb: str, step: str, order: dic
     folder.mkdir(mode=0o700, parents=True)
     for name in ("project", "inventory", "env", "home"):
         (folder / name).mkdir(mode=0o700)
-    shutil.copyfile(HERE / "playbooks" / "step.yml", folder / "project" / "step.yml")
+    shutil.copytree(
+        HERE / "playbooks", folder / "project", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+    )
     (folder / "project" / "helper.pyz").write_bytes(helper())
     place: dict[str, Any] = {"ansible_host": host}
     interpreter = "/usr/bin/python3"
@@ -78,12 +80,12 @@ def _prepare(folder: Path, host: str, url: str, verb: str, step: str, order: dic
     place["ansible_python_interpreter"] = interpreter
     (folder / "inventory" / "hosts.json").write_text(json.dumps({"all": {"hosts": {"target": place}}}))
     text = base64.b64encode(json.dumps(order).encode()).decode()
-    told = {"verb": verb, "step": step, "order": text, "interpreter": interpreter}
+    told = {"verb": verb, "step": step, "order": text, "interpreter": interpreter, "output": str(folder / "output")}
     (folder / "env" / "extravars").write_text(json.dumps(told))
 
 
 def look(folder: Path, seen: int) -> Seen:
-    """What the attempt shows now, with the lines since event `seen`.
+    """What the attempt shows now, with the lines after the first `seen`.
 
     Only asked on the machine and in the life of it where the attempt was started.
     """
@@ -101,42 +103,50 @@ def look(folder: Path, seen: int) -> Seen:
         return Seen("never", seen=seen)
     alive = launch.start_time(int(launched["pid"])) == launched["since"]
     finished = (folder / "artifacts" / "a" / "rc").exists()
-    found = _events(folder, seen)
+    found = _output(folder)
     if finished:
         _children.pop(folder, None)
-        found.state = "finished"
-        found.result = found.result or {"ok": False, "sentence": _trouble(found), "untouched": False}
+        _conclude(found, folder)
     else:
         found.state = "running" if alive else "lost"
+    found.lines, found.seen = found.lines[seen:], len(found.lines)
     return found
 
 
-def _events(folder: Path, seen: int) -> Seen:
-    """Lines of events after `seen`; the result line of whichever event has it."""
-    found = Seen("", seen=seen)
-    files = (folder / "artifacts" / "a" / "job_events").glob("*[0-9a-f].json")
-    numbered = sorted((int(file.name.split("-")[0]), file) for file in files if file.name[0].isdigit())
-    for number, file in numbered:
-        try:
-            event = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError):
-            break  # still being written: read at the next look
-        answer = event.get("event_data", {}).get("res") or {}
-        for line in answer.get("stdout_lines") or []:
+def _output(folder: Path) -> Seen:
+    """All whole lines the step has printed, and its result, if that is among them."""
+    found = Seen("")
+    with suppress(FileNotFoundError):
+        for line in (folder / "output").read_bytes().decode("utf-8", "replace").split("\n")[:-1]:
             if line.startswith(RESULT):
                 found.result = json.loads(line.removeprefix(RESULT))
-            elif number > seen:
+            else:
                 found.lines.append(("line", line))
-        if event.get("event") in ("runner_on_failed", "runner_on_unreachable") and number > seen:
-            said = str(answer.get("stderr") or answer.get("msg") or "").strip()
-            found.lines += [("error", line) for line in said.splitlines()[-8:]]
-        found.seen = max(found.seen, number)
     return found
 
 
-def _trouble(found: Seen) -> str:
-    said = [text for kind, text in found.lines if kind == "error"]
-    return "目标机没有给出结果：" + (said[-1][:300] if said else "Ansible 没有执行到这一步")
+def _conclude(found: Seen, folder: Path) -> None:
+    """Ansible has ended: `finished` with the step's result, or with what kept it from one, else `lost`."""
+    found.state = "finished"
+    if found.result:
+        return
+    trouble, lost = _trouble(folder)
+    found.lines += [("error", line) for line in trouble]
+    if lost:
+        found.state = "lost"
+        return
+    said = trouble[-1][:300] if trouble else "Ansible 没有执行到这一步"
+    found.result = {"ok": False, "sentence": "目标机没有给出结果：" + said, "untouched": False}
+
+
+def _trouble(folder: Path) -> tuple[list[str], bool]:
+    """What Ansible says went wrong, and whether the step was begun and nobody can tell how it ended."""
+    for file in (folder / "artifacts" / "a" / "job_events").glob("*[0-9a-f].json"):
+        event = json.loads(file.read_text("utf-8"))
+        if event["event"] in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable"):
+            answer = event["event_data"]["res"]
+            return str(answer.get("msg") or "").strip().splitlines()[-8:], bool(answer.get("lost"))
+    return [], False
 
 
 def stop(folder: Path) -> None:

@@ -105,6 +105,7 @@ class Worker:
             )
             _launch(run, step, "probe" if step.probing else "do")
         elif seen.state == "lost":
+            journal.take_over_lines(run, step, seen.seen, seen.lines)
             self._probe(run, step, _("执行中断，没有结果；先查看目标机，再决定是否重做"))
             ansible.scrub(folder)
         else:

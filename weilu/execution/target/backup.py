@@ -10,10 +10,11 @@ import tarfile
 from contextlib import closing
 from pathlib import Path
 
-from .place import Failed, Installation, clear, say, sha256_of, sync_folder, write_durably
+from .place import Failed, Installation, Pace, clear, say, sha256_of, sync_folder, write_durably
 
 CACHES = ("__pycache__", ".pytest_cache")
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+PAGES_AT_ONCE = 2000
 PARTS = ("code.tar", "code.manifest", "data.sqlite3", "data.digest")
 
 
@@ -57,7 +58,8 @@ def make_backup(place: Installation, folder: Path) -> dict[str, object]:
         clear(folder)
         folder.mkdir(parents=True, mode=0o700)
         manifest = code_manifest(place.root)
-        _pack(place.root, folder / "code.tar")
+        files = manifest.count("\n")
+        _pack(place.root, folder / "code.tar", files)
         write_durably(folder / "code.manifest", manifest.encode())
         digest = _copy_data(place.database, folder / "data.sqlite3")
         write_durably(folder / "data.digest", digest.encode())
@@ -67,7 +69,7 @@ def make_backup(place: Installation, folder: Path) -> dict[str, object]:
         clear(folder)
         raise _no_space_or(problem, folder) from None
     size = sum((folder / part).stat().st_size for part in PARTS)
-    say(f"已备份代码 {manifest.count(chr(10))} 项与数据，共 {size} 字节")
+    say(f"已备份代码 {files} 项与数据，共 {size} 字节")
     return {"code": hashlib.sha256(manifest.encode()).hexdigest(), "data": digest, "bytes": size}
 
 
@@ -81,9 +83,17 @@ def _no_space_or(problem: Exception, folder: Path) -> Failed:
     return Failed(f"备份没有做成：{problem}。半份备份已清除", untouched=True)
 
 
-def _pack(root: Path, tar: Path) -> None:
+def _pack(root: Path, tar: Path, files: int) -> None:
+    pace, packed = Pace(), 0
+
     def keep(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        return None if any(part in CACHES for part in Path(entry.name).parts) else entry
+        nonlocal packed
+        if any(part in CACHES for part in Path(entry.name).parts):
+            return None
+        packed += not entry.isdir()
+        if pace.due():
+            say(f"备份代码：{packed}/{files} 项")
+        return entry
 
     with tar.open("wb") as out:
         with tarfile.open(fileobj=out, mode="w") as archive:
@@ -95,11 +105,18 @@ def _pack(root: Path, tar: Path) -> None:
 
 def _copy_data(database: Path, copy: Path) -> str:
     """Copy by SQLite's backup while the write lock is held; the digest is that of the original."""
+    pace = Pace()
+
+    def tell(_status: int, left: int, whole: int) -> None:
+        copied = whole - left
+        if pace.due():
+            say(f"备份数据：{copied}/{whole} 页")
+
     with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as lock:
         lock.execute("BEGIN IMMEDIATE")
         read_only = f"file:{database}?mode=ro"
         with closing(sqlite3.connect(read_only, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
+            source.backup(target, pages=PAGES_AT_ONCE, progress=tell)
             target.execute("PRAGMA journal_mode=DELETE")
         digest = dump_digest(database)
         lock.execute("ROLLBACK")

@@ -2,12 +2,11 @@
 
 import base64
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from .fence import Fence
-from .place import Failed, Installation, masked, say
+from .place import Failed, Installation, hide, masked, say, shown
 from .probe import probe
 from .steps import STEPS, Order
 
@@ -51,16 +50,12 @@ def main(arguments: list[str]) -> int:
     """`do|probe STEP ORDER`: ORDER is base64 of JSON; prints lines, then one result line; 0 unless the step failed."""
     verb, step, text = arguments
     order = read_order(text)
-    secrets = Installation(order.root, order.name).secrets()
+    hide(Installation(order.root, order.name).secrets())
     try:
         answer: dict[str, Any] = {"ok": True, "result": act(verb, step, order)}
     except Failed as problem:
         answer = {"ok": False, "sentence": str(problem), "untouched": problem.untouched}
     except OSError as problem:
         answer = {"ok": False, "sentence": f"目标机上出错：{problem}", "untouched": False}
-    print(RESULT + masked(json.dumps(answer, ensure_ascii=False), secrets), flush=True)
+    print(RESULT + shown(json.dumps(answer, ensure_ascii=False)), flush=True)
     return 0 if answer["ok"] else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Timer
 from typing import Any
 
 SCHEMA_OF = "PRAGMA user_version"
@@ -23,9 +27,38 @@ class Failed(Exception):
         self.untouched = untouched
 
 
+_hidden: list[str] = []
+
+
+def hide(secrets: list[str]) -> None:
+    """From here on no output shows these."""
+    _hidden[:] = secrets
+
+
+def shown(text: str) -> str:
+    """`text` as output may show it."""
+    return masked(text, _hidden)
+
+
 def say(line: str) -> None:
-    """One line of the step's output, as it happens."""
-    print(line, flush=True)
+    """One line of the step's output, as it happens; a full disk takes the line, not the step."""
+    with suppress(OSError):
+        print(shown(line), flush=True)
+
+
+class Pace:
+    """How often a long act says how far it is: every two seconds, so that a short one says nothing."""
+
+    SECONDS = 2.0
+
+    def __init__(self) -> None:
+        self.told = time.monotonic()
+
+    def due(self) -> bool:
+        if time.monotonic() - self.told < self.SECONDS:
+            return False
+        self.told = time.monotonic()
+        return True
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -110,20 +143,35 @@ class Installation:
 
     def migrate(self, release: Path) -> None:
         """Run the migrations of `release` on this installation's database."""
-        done = subprocess.run(
-            [sys.executable, "-m", self.name, "migrate", "--shared", str(self.shared)],
-            env=app_env(release), capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise Failed(f"数据库迁移失败：{masked(last_line(done.stderr), self.secrets())}")
-        say(f"迁移完成：{done.stdout.strip()}")
+        command = [sys.executable, "-m", self.name, "migrate", "--shared", str(self.shared)]
+        code, words = said_live(command, app_env(release), seconds=300)
+        if code != 0:
+            raise Failed(f"数据库迁移失败：{masked(words, self.secrets())}")
+        say("迁移完成")
+
+
+def said_live(command: list[str], env: dict[str, str], seconds: float) -> tuple[int, str]:
+    """Run a program and say each line when it prints it; its exit code and the last line of its errors."""
+    with TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        with subprocess.Popen(
+            command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
+            encoding="utf-8", errors="replace",
+        ) as process:  # fmt: skip
+            limit = Timer(seconds, process.kill)
+            limit.start()
+            for line in process.stdout or ():
+                say(line.rstrip("\n"))
+            code = process.wait()
+            limit.cancel()
+        errors.seek(0)
+        return code, last_line(errors.read())
 
 
 def app_env(release: Path) -> dict[str, str]:
     """The environment of an application's program: nothing but what it needs."""
     return {
         "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8",
-        "PYTHONPATH": str(release / "lib"), "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(release / "lib"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
 
 

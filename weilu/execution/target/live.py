@@ -1,0 +1,79 @@
+"""A step that outlives the call which began it: it writes into a file, and other calls read that as it grows.
+
+A broken connection therefore neither ends a step in its middle nor hides how it ended.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+LONGEST_SECONDS = 14 * 60
+FIRST_SECONDS, NEXT_SECONDS = 1.0, 5.0  # how long a call waits for something to tell
+LOOK_SECONDS = 0.05
+
+
+def main(arguments: list[str]) -> int:
+    """`begin OUT do|probe STEP ORDER` lets a step go on alone, `read OUT AT` follows it; `do|probe STEP ORDER` acts."""
+    if arguments[0] == "begin":
+        out = Path(arguments[1])
+        begin(out, arguments[2:])
+        print(json.dumps(read(out, 0, FIRST_SECONDS)))
+        return 0
+    if arguments[0] == "read":
+        print(json.dumps(read(Path(arguments[1]), int(arguments[2]), NEXT_SECONDS)))
+        return 0
+    from .main import main as act  # read only where it is needed: following a step is asked for again and again
+
+    bound()
+    return act(arguments)
+
+
+def begin(out: Path, arguments: list[str]) -> None:
+    """Run this program with `arguments` in a session of its own; `out` is locked as long as that works."""
+    with out.open("ab") as lines, errors_of(out).open("ab") as errors:
+        fcntl.flock(lines, fcntl.LOCK_EX)  # the lock goes on in the child, whose output this is
+        subprocess.Popen(
+            [sys.executable, sys.argv[0], *arguments], env={**os.environ, "PYTHONUTF8": "1"}, cwd="/",
+            stdin=subprocess.DEVNULL, stdout=lines, stderr=errors, start_new_session=True,
+        )  # fmt: skip
+
+
+def bound() -> None:
+    """Let a step that hangs end with all it started, so that whoever asks next finds the lock free."""
+    if os.getsid(0) == os.getpid():
+        signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
+        signal.alarm(LONGEST_SECONDS)
+
+
+def read(out: Path, at: int, seconds: float) -> dict[str, Any]:
+    """Whole lines from byte `at` on, waiting up to `seconds` for one; `works` until there will be no more."""
+    until = time.monotonic() + seconds
+    while True:
+        works = _locked(out)
+        found = out.read_bytes()[at:]
+        if works:
+            found = found[: found.rfind(b"\n") + 1]
+        if found or not works or time.monotonic() > until:
+            break
+        time.sleep(LOOK_SECONDS)
+    errors = "" if works else errors_of(out).read_text("utf-8", "replace")
+    return {"text": found.decode("utf-8", "replace"), "at": at + len(found), "works": works, "errors": errors[-4000:]}
+
+
+def errors_of(out: Path) -> Path:
+    return out.with_name(out.name + ".errors")
+
+
+def _locked(out: Path) -> bool:
+    with out.open("rb") as lines:
+        try:
+            fcntl.flock(lines, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
