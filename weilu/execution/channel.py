@@ -42,7 +42,7 @@ def read_release(channel: Path, keyring: Path, version: str) -> Release:
     found = [match.groups() for match in map(LINE.match, listed.splitlines()) if match]
     fitting = [(sha, name) for sha, name in found if name.split("-")[1:2] == [version]]
     if len(fitting) != 1:
-        known = "、".join(sorted(name.split("-")[1] for _sha, name in found)) or "—"
+        known = _("、").join(sorted(name.split("-")[1] for _sha, name in found)) or "—"
         raise Refused(
             _("渠道里没有版本 %(version)s，现有 %(known)s") % {"version": version, "known": known},
             CHECKED_FIRST,

@@ -79,7 +79,7 @@ def name_users(by: Person, system: System, users: Sequence[Person]) -> None:
     _may_manage(by, system.owner)
     strangers = [person.name for person in users if person.organisation_id != system.owner_id]
     if strangers:
-        raise Refused(_("%(names)s 不是本单位的人") % {"names": "、".join(strangers)}, field="users")
+        raise Refused(_("%(names)s 不是本单位的人") % {"names": _("、").join(strangers)}, field="users")
     system.users.set(users)
     names = sorted(person.actor for person in users)
     stage("systems.users_named", {"system": system.code, "users": names}, actor=by.actor, org=system.owner.code)
