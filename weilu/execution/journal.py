@@ -42,7 +42,9 @@ def tell(run: Run, step: str, lines: list[Line], **changes: Any) -> None:
 @transaction.atomic
 def begin(run: Run, step: RunStep, words: str = "", *, probing: bool = False) -> None:
     """Commit the intent: from here on the step may have an effect."""
-    changes: dict[str, Any] = {"lease_until": now() + lease.LEASE, "state": Run.State.RUNNING}
+    changes: dict[str, Any] = {"lease_until": now() + lease.LEASE}
+    if run.state != Run.State.RUNNING:
+        run.state = changes["state"] = Run.State.RUNNING
     if run.started_at is None:
         run.started_at = changes["started_at"] = now()
     said = words or _("开始：%(title)s") % {"title": step.title}

@@ -76,7 +76,7 @@ class RunStep(models.Model):
         SKIPPED = "skipped", _("未执行")
         ASKS = "asks", _("待判断")
 
-    run = models.ForeignKey(Run, models.PROTECT, related_name="steps")
+    run = models.ForeignKey(Run, models.PROTECT, related_name="steps", db_index=False)  # see one_step_ordinal
     key = models.CharField(max_length=20)
     title = models.CharField(max_length=60)
     ordinal = models.PositiveSmallIntegerField()
@@ -110,7 +110,7 @@ class RunEvent(models.Model):
         LINE = "line", _("输出")
         ERROR = "error", _("错误")
 
-    run = models.ForeignKey(Run, models.PROTECT, related_name="events")
+    run = models.ForeignKey(Run, models.PROTECT, related_name="events", db_index=False)  # see one_event_seq
     seq = models.PositiveIntegerField()
     at = models.DateTimeField(default=now)
     step = models.CharField(max_length=20, default="")

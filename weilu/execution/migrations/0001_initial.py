@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                 ('step', models.CharField(default='', max_length=20)),
                 ('kind', models.CharField(choices=[('plain', '说明'), ('line', '输出'), ('error', '错误')], default='line', max_length=10)),
                 ('text', models.TextField()),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='execution.run')),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='execution.run')),
             ],
         ),
         migrations.CreateModel(
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 ('result', models.JSONField(default=dict)),
                 ('digest', models.CharField(default='', max_length=64)),
                 ('evidence', models.UUIDField(null=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='steps', to='execution.run')),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='steps', to='execution.run')),
             ],
         ),
         migrations.AddIndex(
