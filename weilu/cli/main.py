@@ -37,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
     story.add_argument(
         "--out", type=Path, required=True, metavar=told("目录"), help=told("报告单 PDF 和证据导出放在这里")
     )
+    seed = commands.add_parser("seed", help=told("写进许多编造的工单，供测量；中断后接着写"))
+    seed.add_argument("--items", type=int, required=True, metavar=told("件数"), help=told("一共要有多少件"))
+    seed.add_argument("--kind", choices=["change"], default="change", help=told("哪一类工单"))
     commands.add_parser("demo", help=told("建好、走一遍故事、然后启动"))
     commands.add_parser("check", help=told("检查设置、程序和运行状况，每条附解决办法"))
     verify = commands.add_parser("verify", help=told("核验一份证据导出"))
@@ -89,6 +92,15 @@ def _demo(args: argparse.Namespace) -> int:
     return show()
 
 
+def _seed(args: argparse.Namespace) -> int:
+    from weilu.cli.setup import set_up
+
+    set_up()
+    from weilu.cli.seed import seed
+
+    return seed(args.items)
+
+
 def _check(args: argparse.Namespace) -> int:
     from weilu.cli.check import report
 
@@ -112,6 +124,7 @@ COMMANDS = {
     "serve": _serve,
     "worker": _worker,
     "story": _story,
+    "seed": _seed,
     "demo": _demo,
     "check": _check,
     "verify": _verify,
