@@ -11,7 +11,7 @@ DATABASES = {"default": CONFIG.database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 ROOMS = [
-    "kernel", "ui", "evidence", "accounts", "documents", "notify",
+    "kernel", "ui", "evidence", "jobs", "accounts", "documents", "notify",
     "systems", "process", "execution", "records", "changes",
 ]  # fmt: skip
 INSTALLED_APPS = [

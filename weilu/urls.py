@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("weilu.systems.urls")),
     path("", include("weilu.records.urls")),
     path("", include("weilu.evidence.urls")),
+    path("", include("weilu.jobs.urls")),
     path("api/v1/", include("weilu.api.urls")),
 ]
 handler400 = "weilu.ui.views.bad_request"

@@ -96,6 +96,11 @@ class Person(AbstractBaseUser):
         codes = Organisation.objects.filter(id__in=self.owner_ids).values_list("code", flat=True)
         return frozenset(codes)
 
+    def codes_with(self, right: str) -> frozenset[str]:
+        """The codes of the customers towards whom a role held now carries `right`."""
+        owners = [owner for owner, rights in self.rights_by_owner.items() if right in rights]
+        return frozenset(Organisation.objects.filter(id__in=owners).values_list("code", flat=True))
+
     @cached_property
     def rights(self) -> frozenset[str]:
         """The rights of every role held now, whatever the customer: which pages may open at all."""

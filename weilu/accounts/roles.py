@@ -14,6 +14,7 @@ RIGHTS = {
     "systems.manage": _("管理系统"),
     "flows.publish": _("发布流程"),
     "sheets.cancel": _("作废报告单编号"),
+    "jobs.manage": _("管理后台任务"),
 }
 
 
@@ -47,6 +48,7 @@ ROLES = {
             "flows.publish",
             "evidence.export",
             "sheets.cancel",
+            "jobs.manage",
         ),
         _role("engineer", _("维护工程师"), "evidence.export"),
         _role("development_head", _("软件开发负责人"), "evidence.export"),

@@ -35,15 +35,20 @@ def serve(*, with_worker: bool = True) -> int:
 
 
 def work() -> int:
-    """Run the worker in this process until SIGTERM or Ctrl-C."""
+    """Run the worker in this process until SIGTERM or Ctrl-C: runs and evidence, and beside them background jobs."""
     django.setup()
     need_tables()
     from weilu.execution.worker import work_forever
+    from weilu.jobs.worker import work_forever as work_on_jobs
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    # A thread of its own: a mail server that hangs must not keep a run waiting. If it ends, so does the process.
+    beside = threading.Thread(target=work_on_jobs, args=(stop,), name="jobs", daemon=True)
+    beside.start()
     work_forever(stop)
+    beside.join(PATIENCE / 2)
     return 0
 
 
