@@ -32,6 +32,7 @@ WEILU = ROOT / "weilu"
 STANDALONE = (  # speaks where there is no catalogue; what it said is told again where it is read
     *(WEILU / "execution" / "target").glob("*.py"),
     *(path for path in (WEILU / "cli").glob("*.py") if path.name != "story.py" and not path.name.startswith("seed_")),
+    *(WEILU / "evidence" / "witness").glob("*.py"),
     WEILU / "config.py",
 )
 IN_TEMPLATE = re.compile(r"""\b(p?n?gettext|_)\(((?:\s*u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|count)\s*,?)+)\)""")

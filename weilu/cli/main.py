@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from weilu.cli import witness
 from weilu.cli.telling import tell, told
 from weilu.cli.trouble import Trouble, explained
 
@@ -17,6 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weilu.settings")
     args = parser().parse_args(argv)
     try:
+        if args.command == "witness":  # runs where there is no Django
+            return witness.run(args)
         with explained():
             return COMMANDS[args.command](args)
     except Trouble as trouble:
@@ -46,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("directory", metavar=told("目录"))
     verify.add_argument("--trust", metavar=told("公钥文件"), help=told("另行取得的公钥；没有它只能证明内部一致"))
     _evidence(commands.add_parser("evidence", help=told("证据：导出、公钥")))
+    witness.arguments(commands.add_parser("witness", help=told("见证：另一方自己的程序，不需要维录的数据库")))
     return top
 
 

@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 ED25519 = b"\x01"
+COSIGNATURE = b"\x04"  # timestamped Ed25519, cosignature/v1: what a witness signs with
 NAME = re.compile(r"[^\s+\u0000-\u001f]{1,200}")
 
 
@@ -19,26 +20,33 @@ class VerifierKey:
 
     name: str
     public: bytes
+    kind: bytes = ED25519
 
     @property
     def key_id(self) -> bytes:
-        """The first four bytes of SHA-256(name ‖ LF ‖ 0x01 ‖ public key)."""
-        return sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:4]
+        """The first four bytes of SHA-256(name ‖ LF ‖ kind ‖ public key)."""
+        return sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:4]
+
+    @property
+    def fingerprint(self) -> str:
+        """128 bits of SHA-256 over the whole vkey, in groups of four, to be read out on the telephone."""
+        text = sha256(str(self).encode()).hexdigest()[:32]
+        return " ".join(text[at : at + 4] for at in range(0, 32, 4))
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(ED25519 + self.public).decode()}"
+        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(self.kind + self.public).decode()}"
 
 
-def parse_vkey(text: str) -> VerifierKey:
-    """The key that a vkey line names; raises ValueError unless it is written exactly as we write it."""
+def parse_vkey(text: str, kind: bytes = ED25519) -> VerifierKey:
+    """The key of this kind that a vkey line names; raises ValueError unless it is written exactly as we write it."""
     name, _, rest = text.partition("+")
     kept = rest.partition("+")[2]
     try:
         raw = base64.b64decode(kept, validate=True)
     except binascii.Error:
         raise ValueError("not a vkey") from None
-    key = VerifierKey(name, raw[1:])
-    if not NAME.fullmatch(name) or raw[:1] != ED25519 or len(raw) != 33 or str(key) != text:
+    key = VerifierKey(name, raw[1:], kind)
+    if not NAME.fullmatch(name) or raw[:1] != kind or len(raw) != 33 or str(key) != text:
         raise ValueError("not a vkey")
     return key
 

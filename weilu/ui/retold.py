@@ -11,8 +11,6 @@ from functools import lru_cache
 from gettext import GNUTranslations
 from pathlib import Path
 
-from django.utils.translation import get_language
-
 MESSAGES = Path(__file__).parents[1] / "locale" / "en" / "LC_MESSAGES" / "django.mo"
 PLACE = re.compile(r"%\((\w+)\)(\d*)([sd])|%%")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -27,6 +25,8 @@ LEAST = 2  # letters a pattern has beside its places; with fewer it would fit an
 def retold(words: object, *, english: bool | None = None) -> str:
     """`words`, line by line, in the language that is active now, or as `english` says; needs no settings then."""
     if english is None:
+        from django.utils.translation import get_language  # the witness speaks where there is no Django
+
         english = (get_language() or "").startswith("en")
     return "\n".join(_retell(line, english) for line in str(words or "").split("\n"))
 
