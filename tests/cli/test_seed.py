@@ -13,8 +13,10 @@ from weilu.kernel.models import Series
 from weilu.kernel.refused import Refused
 from weilu.process.actions import sign_step
 from weilu.process.flow import parse_flow
+from weilu.process.kept import Words
 from weilu.process.models import Opinion, Seat, StepVisit, WorkItem
 from weilu.process.queries import gates_of
+from weilu.process.search import words_of
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +74,14 @@ def test_a_made_up_item_goes_on_by_the_ordinary_action():
 
     assert moved.step == "confirm"
     assert Staged.objects.filter(item=str(item.uid)).count() == 1
+
+
+def test_made_up_items_are_found_by_the_words_the_actions_would_have_kept():
+    seed(50)
+
+    for item in WorkItem.objects.select_related("system", "requester", "change__installation"):
+        installation = item.change.installation
+        assert Words.objects.get(item=item).text == words_of(item, (installation.name, installation.host))
 
 
 def test_a_database_with_other_customers_is_left_alone():

@@ -32,7 +32,7 @@ def items(request: HttpRequest, list: str = "todo", after: str = "") -> dict[str
     except (KeyError, ValueError, OverflowError, OSError) as problem:  # no such list, or not a cursor we gave
         raise BadRequest(str(problem)) from None
     following = rows[-1].cursor if len(rows) == queries.PAGE else ""
-    return {"items": [_row(row) for row in rows], "next": following}
+    return {"items": [row_data(row) for row in rows], "next": following}
 
 
 @router.get("/changes/{uuid:uid}", summary="One change: step, need, plan, gates, runs")
@@ -73,7 +73,8 @@ def systems(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _row(row: Row) -> dict[str, Any]:
+def row_data(row: Row) -> dict[str, Any]:
+    """One item of a list, as data."""
     item = row.item
     return {
         "uid": str(item.uid),

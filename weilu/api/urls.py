@@ -5,7 +5,7 @@ from ninja import NinjaAPI
 from ninja.security import django_auth
 
 from weilu import __version__
-from weilu.api import acts, jobs, problems, reads
+from weilu.api import acts, jobs, lists, problems, reads
 from weilu.api.once import once
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 
@@ -24,6 +24,7 @@ api = NinjaAPI(
 )
 problems.attach(api)
 api.add_router("", reads.router, tags=["read"])
+api.add_router("", lists.router, tags=["read"])
 api.add_router("", acts.router, tags=["act"])
 api.add_router("", jobs.router, tags=["act"])
 

@@ -43,6 +43,7 @@ def request_change(by: Person, installation: Installation, *, title: str, need: 
         flow="changes.normal",
         facets={"running": system.running, "importance": system.importance},
         words="",
+        found_by=(installation.name, installation.host),
     )
     change = Change.objects.create(item=item, installation=installation)
     _keep_need(by, change, need)

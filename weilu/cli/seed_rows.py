@@ -15,7 +15,9 @@ from weilu.cli.seed_cast import Customer
 from weilu.kernel.bulk import Table
 from weilu.kernel.canonical import sha256_hex, sm3_hex
 from weilu.kernel.times import iso
+from weilu.process.bigrams import fold
 from weilu.process.flow import Flow, Step, parse_flow
+from weilu.process.kept import Words
 from weilu.process.models import UNDATED, Event, Fact, Opinion, Seat, StepVisit, WorkItem
 
 SPAN = timedelta(days=3 * 365)  # from the first item to the last
@@ -44,6 +46,7 @@ class Batch:
             Opinion: Table(Opinion, "visit", "item", "person", "act", "words", "subject", "at", "evidence"),
             Fact: Table(Fact, "item", "key", "subject", "holds", "proof", "source", "at", "evidence"),
             Event: Table(Event, "item", "at", "actor", "kind", "words", "evidence"),
+            Words: Table(Words, "item", "owner", "text"),
             Change: Table(Change, "id", "item", "installation", "feasible", "analysis"),
             NeedVersion: Table(NeedVersion, "change", "number", "text", "author", "at", "digest", "evidence"),
             PlanVersion: Table(PlanVersion, "change", "number", "content", "digest", "sm3", "author", "at", "evidence"),
@@ -92,6 +95,9 @@ class Batch:
             customer.flow.id, step, "open" if is_open else "closed", random.choice(PRIORITIES),
             _facets(system.running, system.importance), made.subject, stop + 1, opened, made.due, closed,
         ))  # fmt: skip
+        also = (installation.name, installation.host)
+        text = fold(" ".join([title, system.name, system.code, requester.name, *also]))
+        self.rows[Words].append((self._item, customer.owner.id, text))
         analysed = stop > 1 or not is_open
         analysis = random.choice(words.ANALYSES).format(**said) if analysed else ""
         self.rows[Change].append((self._change, self._item, installation.id, True if analysed else None, analysis))

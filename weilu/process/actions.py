@@ -1,6 +1,7 @@
 """What moves a work item: open, sign, return, facts; the only code that writes its rows."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ from weilu.process.flow import END, Flow, Step, parse_flow
 from weilu.process.models import UNDATED, Event, Fact, FlowVersion, Opinion, Seat, StepVisit, WorkItem
 from weilu.process.publishing import check_publishable
 from weilu.process.queries import acted, gates_of
+from weilu.process.search import keep_words
 from weilu.process.who import is_meant, people_asked
 from weilu.systems.models import System
 
@@ -62,9 +64,21 @@ def publish_flow(by: Person | None, owner: Organisation, source: str) -> FlowVer
 
 
 def open_item(
-    by: Person, *, system: System, kind: str, series: str, title: str, flow: str, facets: dict[str, Any], words: str
+    by: Person,
+    *,
+    system: System,
+    kind: str,
+    series: str,
+    title: str,
+    flow: str,
+    facets: dict[str, Any],
+    words: str,
+    found_by: Iterable[str] = (),
 ) -> WorkItem:
-    """A new item of the newest version of `flow`, its first step signed by its requester; part of an action above."""
+    """A new item of the newest version of `flow`, its first step signed by its requester; part of an action above.
+
+    Searching finds it by title, system and requester, and by `found_by`.
+    """
     version = FlowVersion.objects.filter(owner=system.owner, key=flow).order_by("-number").first()
     if version is None:
         raise Refused(_("「%(flow)s」还没有发布流程") % {"flow": flow}, help=_("系统管理员可以发布"))
@@ -81,6 +95,7 @@ def open_item(
         facets=facets,
         opened_at=instant,
     )
+    keep_words(item, found_by)
     definition = parse_flow(version.source)
     first = definition.steps[0]
     visit = StepVisit.objects.create(item=item, step=first.key, ordinal=1, opened_at=instant)

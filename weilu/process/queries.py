@@ -70,14 +70,11 @@ def mine(person: Person, after: str = "", limit: int = PAGE) -> list[Row]:
     return _rows([(item, item.due_at, item.opened_at, str(item.id)) for item in found])
 
 
-def all_items(person: Person, kind: str = "", after: str = "", limit: int = PAGE, words: str = "") -> list[Row]:
-    """Every item that `person` may see, newest first; `words` looks in number, title and system."""
+def all_items(person: Person, kind: str = "", after: str = "", limit: int = PAGE) -> list[Row]:
+    """Every item that `person` may see, newest first."""
     items = WorkItem.objects.visible_to(person).order_by("-id")
     if kind:
         items = items.filter(kind=kind)
-    if words:
-        named = Q(number__icontains=words) | Q(title__icontains=words) | Q(system__name__icontains=words)
-        items = items.filter(named)
     if after:
         items = items.filter(id__lt=int(after))
     found = items.prefetch_related("system", "flow")[:limit]
