@@ -11,10 +11,14 @@ import pytest
 from demo.channel import Channel, build_channel
 from tests.cast import Cast, make_change, make_installation
 from tests.changes.steps import bring
+from weilu.accounts.credentials import ApiToken
+from weilu.accounts.tokens import make_token
 from weilu.changes.models import Change
+from weilu.demo import PASSWORD
 from weilu.evidence.actions import tick
 from weilu.evidence.models import Entry
 from weilu.execution.models import Run
+from weilu.kernel.times import now
 from weilu.notify.models import Notice
 from weilu.records.models import RecordSheet
 
@@ -37,7 +41,7 @@ class Told:
         rows: dict[str, Any] = {
             "closed item": self.closed.item, "open item": self.open.item, "run": self.run, "sheet": self.sheet,
             "system": self.run.item.system, "installation": self.run.installation, "customer": self.cast.jz,
-            "person": self.cast.wang, "notice": Notice.objects.filter(person=self.cast.wang).first(),
+            "person": self.cast.wang, "token": ApiToken.objects.get(person=self.cast.wang), "notice": Notice.objects.filter(person=self.cast.wang).first(),
         }  # fmt: skip
         return {name: str(row.uid) for name, row in rows.items()}
 
@@ -81,6 +85,7 @@ def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
     installation.version = "1.0.0"
     installation.save()
     opened = bring(cast, make_change(cast, installation, TITLE), "security")
+    make_token(cast.wang, name="夜间报表", scope=[], until=now().date(), password=PASSWORD, address="10.0.0.1")
     tick()
     return Told(cast, closed, opened, run, sheet)
 

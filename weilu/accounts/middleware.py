@@ -10,6 +10,8 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from weilu.accounts.reader import address_of
+from weilu.accounts.tokens import holder_of
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN
 from weilu.ui.answers import answer
@@ -18,13 +20,26 @@ STATIC_VIEWS = ("django.views.static", "django.views.i18n")
 
 
 class SignedInPerson:
-    """Attach `request.user`; refuse a view whose right the person lacks, and any view that names none."""
+    """Attach `request.user`, by session or token; refuse a view whose right is lacking, or that names none."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and request.path.startswith("/api/"):
+            return self._by_token(request, secret.strip())
         request.user = SimpleLazyObject(lambda: get_user(request))  # type: ignore[assignment]
+        return self.get_response(request)
+
+    def _by_token(self, request: HttpRequest, secret: str) -> HttpResponse:
+        """A program's request: its token says who acts; a session beside it is not looked at."""
+        try:
+            request.user = holder_of(secret, address_of(request))
+        except Refused as refused:
+            turned_down = answer(request, refused, 401)
+            turned_down["WWW-Authenticate"] = "Bearer"
+            return turned_down
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:

@@ -11,6 +11,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
 
+from weilu.accounts import credentials  # noqa: F401  (its tables belong to this room's)
 from weilu.accounts.roles import ROLES
 from weilu.kernel.ids import uuid7
 from weilu.kernel.refused import NotVisible
@@ -76,6 +77,7 @@ class Person(AbstractBaseUser):
 
     USERNAME_FIELD = "username"
     objects = People()
+    limited_to: frozenset[str] | None = None  # the scope of the token by which a program acts; None: the person does
 
     def __str__(self) -> str:
         return self.name
@@ -116,6 +118,9 @@ class Person(AbstractBaseUser):
         held: dict[int, frozenset[str]] = {}
         for owner_id, role in RoleHolding.objects.in_force(now()).filter(person=self).values_list("owner_id", "role"):
             held[owner_id] = held.get(owner_id, frozenset()) | ROLES[role].rights
+        if self.limited_to is not None:
+            scope = self.limited_to
+            return {owner: frozenset(r for r in has if r in scope or r.endswith(".see")) for owner, has in held.items()}
         return held
 
 

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from weilu.accounts.actions import EMPLOYED, add_person, end_role, give_role
 from weilu.accounts.models import Organisation, Person
-from weilu.accounts.queries import customers_with_people, managed_customers, person_seen, roles_of
+from weilu.accounts.queries import customers_with_people, managed_customers, manages, person_seen, roles_of
 from weilu.accounts.reader import reader
 from weilu.accounts.roles import ROLES
+from weilu.accounts.tokens import tokens_of
 from weilu.kernel import text
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import right
@@ -48,7 +49,7 @@ def add(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("已添加 %(name)s，现在给角色") % {"name": made.name})
             return redirect("accounts:person", made.uid)
         except Refused as problem:
-            refused = _of_the_form(problem)
+            refused = of_the_form(problem)
     shown = {"choices": choices, "typed": typed, "refused": refused}
     return render(request, "accounts/add.html", shown, status=422 if refused else 200)
 
@@ -73,7 +74,7 @@ def call_in(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("%(name)s 现在可以办 %(owner)s 的工作") % {"name": called, "owner": owner})
             return redirect("accounts:person", called.uid)
         except Refused as problem:
-            refused = _of_the_form(problem)
+            refused = of_the_form(problem)
     shown = {"choices": choices, "typed": typed, "refused": refused, "roles": ROLES.values()}
     return render(request, "accounts/call-in.html", shown, status=422 if refused else 200)
 
@@ -96,7 +97,7 @@ def give(request: HttpRequest, uid: str) -> HttpResponse:
         ground = text.line(source, _("依据"), field="source", longest=100, required=False)
         give_role(reader(request), found, owner, role, source=ground or EMPLOYED)
     except Refused as problem:
-        return _page(request, found, _of_the_form(problem), {"role": role, "source": source})
+        return _page(request, found, of_the_form(problem), {"role": role, "source": source})
     messages.success(request, _("%(name)s 现在是%(role)s") % {"name": found.name, "role": ROLES[role].title})
     return redirect("accounts:person", uid)
 
@@ -110,7 +111,7 @@ def end(request: HttpRequest, uid: str) -> HttpResponse:
         owner = _chosen(managed_customers(reader(request)), request.POST.get("owner", ""))
         end_role(reader(request), found, owner, role)
     except Refused as problem:
-        return _page(request, found, _of_the_form(problem))
+        return _page(request, found, of_the_form(problem))
     messages.success(request, _("%(name)s 不再是%(role)s") % {"name": found.name, "role": ROLES[role].title})
     sees = reader(request).owner_ids & found.owner_ids
     return redirect("accounts:person", uid) if sees else redirect("accounts:people")
@@ -120,6 +121,8 @@ def _page(
     request: HttpRequest, found: Person, refused: Refused | None = None, typed: dict[str, str] | None = None
 ) -> HttpResponse:
     shown: dict[str, Any] = {"found": found, "towards": roles_of(found, reader(request)), "refused": refused}
+    shown["managed"] = manages(reader(request), found)
+    shown["tokens"] = tokens_of(found) if shown["managed"] else []
     return render(request, "accounts/person.html", shown | {"typed": typed or {}}, status=422 if refused else 200)
 
 
@@ -131,7 +134,7 @@ def _chosen(choices: list[Organisation], uid: str) -> Organisation:
     return found
 
 
-def _of_the_form(problem: Refused) -> Refused:
+def of_the_form(problem: Refused) -> Refused:
     """A refusal that belongs to an entry is shown beside it; any other has its own page."""
     if problem.field:
         return problem

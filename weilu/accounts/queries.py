@@ -63,6 +63,12 @@ def managed_customers(person: Person) -> list[Organisation]:
     return list(Organisation.objects.filter(id__in=managed).order_by("code"))
 
 
+def manages(by: Person, person: Person) -> bool:
+    """Whether `by` manages the people of a customer that `person` sees."""
+    managed = [owner for owner, rights in by.rights_by_owner.items() if "people.manage" in rights]
+    return Grant.objects.in_force(now()).filter(person=person, organisation_id__in=managed).exists()
+
+
 def person_seen(reader: Person, uid: uuid.UUID | str) -> Person:
     """Somebody who sees a customer that `reader` sees too; raises NotVisible."""
     near = Grant.objects.in_force(now()).filter(organisation_id__in=reader.owner_ids).values("person_id")

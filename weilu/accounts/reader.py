@@ -1,4 +1,4 @@
-"""Who reads a page."""
+"""Who reads a page, and from where."""
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -11,3 +11,8 @@ def reader(request: HttpRequest) -> Person:
     if not isinstance(request.user, Person):
         raise PermissionDenied
     return request.user
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where the request comes from, as records keep it."""
+    return str(request.META.get("REMOTE_ADDR", ""))[:45]

@@ -1,9 +1,12 @@
-"""When sign-in waits, and who may hold what."""
+"""When sign-in waits, and what a token opens."""
 
-from datetime import datetime, timedelta
+from collections.abc import Container, Mapping
+from datetime import date, datetime, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from weilu.accounts.roles import RIGHTS
 from weilu.kernel.refused import Refused
 
 TRIES = 5  # failures of one name from one address before it waits
@@ -28,3 +31,75 @@ def wrong_password(failures: int) -> Refused:
     else:
         text = _("工号或密码不对。现在要等 15 分钟才能再试")
     return Refused(text, field="password")
+
+
+WORK = "work"  # acts on items, runs and sheets, which go by seat and role
+SCOPES: Mapping[str, object] = {WORK: gettext_lazy("办理工单、执行和报告单")} | {
+    key: words for key, words in RIGHTS.items() if not key.endswith(".see")
+}
+LONGEST_TOKEN = timedelta(days=365)
+MOST_TOKENS = 20
+NEEDS = {  # the scope an action needs, where that is not WORK; by name, then by room
+    "accounts": "people.manage",
+    "systems": "systems.manage",
+    "process.publish_flow": "flows.publish",
+    "changes.request_change": "changes.request",
+    "records.cancel_number": "sheets.cancel",
+}
+
+
+def check_not_by_token(by_token: bool) -> None:
+    """What somebody proves who they are with is changed by the person who signed in, never by a program."""
+    if by_token:
+        raise Refused(_("访问令牌不能办这件事，要本人登录后办"), help=_("在「登录与安全」里办"))
+
+
+def check_token_day(until: date | None) -> date:
+    """A token has a last day."""
+    if until is None:
+        raise Refused(_("到期日没有填写或不是一个日期。填好后再提交"), field="until")
+    return until
+
+
+def check_token_fields(scope: list[str], offered: Container[str], until: date, today: date) -> None:
+    """A token carries no more than its maker may, and ends within a year."""
+    for key in scope:
+        if key not in offered:
+            raise Refused(_("范围里的「%(scope)s」您自己没有。去掉后再提交") % {"scope": key[:40]}, field="scope")
+    if not today <= until <= today + LONGEST_TOKEN:
+        raise Refused(_("到期日要在今天之后一年以内。改正后再提交"), field="until")
+
+
+def check_another_token(name: str, names: list[str]) -> None:
+    """`names` are those of the maker's tokens in force: one more, with a name of its own."""
+    if name in names:
+        raise Refused(_("已有叫「%(name)s」的令牌，换一个名称") % {"name": name}, field="name")
+    if len(names) >= MOST_TOKENS:
+        raise Refused(_("有效的令牌已有 %(count)d 个。撤销不用的再生成") % {"count": len(names)}, field="name")
+
+
+def unknown_token() -> Refused:
+    """The one sentence for a token nobody made, and for one whose person has left."""
+    return Refused(_("访问令牌不对"), help=_("在「登录与安全」里生成一个"))
+
+
+def check_token_in_force(revoked_at: datetime | None, until: datetime, now: datetime) -> None:
+    """A token that was revoked or has expired opens nothing, and cannot be revoked again."""
+    if revoked_at is not None:
+        raise Refused(_("这个访问令牌已撤销"), help=_("在「登录与安全」里生成一个"))
+    if until <= now:
+        raise Refused(_("这个访问令牌已到期"), help=_("在「登录与安全」里生成一个"))
+
+
+def check_scope(scope: Container[str], action: str) -> None:
+    """A token whose scope lacks what `action` (`room.verb`) needs does not carry it out."""
+    needed = NEEDS.get(action) or NEEDS.get(action.partition(".")[0]) or WORK
+    if needed not in scope:
+        lacking = _("这个访问令牌的范围不含「%(scope)s」") % {"scope": SCOPES[needed]}
+        raise Refused(lacking, help=_("换一个范围够的令牌"))
+
+
+def check_may_end(own: bool, manages: bool) -> None:
+    """What opens the door for somebody is taken away by themself or by who manages them."""
+    if not own and not manages:
+        raise Refused(_("管理人员与角色要由系统管理员办"), help=_("系统管理员可以授予"), who="administrator")

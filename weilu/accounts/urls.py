@@ -1,14 +1,16 @@
-"""Addresses of sign-in and people."""
+"""Addresses of sign-in, of people, and of what is one's own."""
 
 from django.urls import path
 
-from weilu.accounts import people, views
+from weilu.accounts import mine, people, views
 
 app_name = "accounts"
 urlpatterns = [
     path("login", views.enter, name="login"),
     path("logout", views.leave, name="logout"),
     path("language", views.language, name="language"),
+    path("me/tokens", mine.tokens, name="tokens"),
+    path("me/tokens/<uuid:uid>/revoke", mine.revoke, name="revoke-token"),
     path("people/", people.people, name="people"),
     path("people/add", people.add, name="add"),
     path("people/call-in", people.call_in, name="call-in"),

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from weilu.accounts.actions import keep_language, sign_in
 from weilu.accounts.models import Person
+from weilu.accounts.reader import address_of
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 from weilu.ui.views import YEAR
@@ -29,7 +30,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         return render(request, "accounts/login.html", shown)
     try:
-        person = sign_in(shown["username"], request.POST.get("password", ""), _address(request))
+        person = sign_in(shown["username"], request.POST.get("password", ""), address_of(request))
     except Refused as refused:
         return render(request, "accounts/login.html", shown | {"refused": refused}, status=401)
     login(request, person)
@@ -71,7 +72,3 @@ def _in_own_language(request: HttpRequest, response: HttpResponse, person: Perso
 
 def _speak(response: HttpResponse, language: str) -> None:
     response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, max_age=YEAR, samesite="Lax", httponly=True)
-
-
-def _address(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))[:45]

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 
 from weilu.accounts import actions as accounts
 from weilu.accounts.models import Department, Organisation, Person
-from weilu.accounts.reader import reader
+from weilu.accounts.reader import address_of, reader
 from weilu.changes import actions as changes
 from weilu.changes.queries import change_of
 from weilu.execution import actions as execution
@@ -265,7 +265,7 @@ def answer_step(request: HttpRequest, act: RunAnswer) -> Done:
 def sign_sheet(request: HttpRequest, act: SheetSignature) -> Done:
     sheet = RecordSheet.objects.fetch(reader(request), act.sheet)
     fields = act.dict(exclude={"sheet"})
-    records.sign_sheet(reader(request), sheet, address=_address(request), **fields)
+    records.sign_sheet(reader(request), sheet, address=address_of(request), **fields)
     return _done(sheet)
 
 
@@ -273,7 +273,7 @@ def sign_sheet(request: HttpRequest, act: SheetSignature) -> Done:
 def refuse_sheet(request: HttpRequest, act: SheetRefusal) -> Done:
     sheet = RecordSheet.objects.fetch(reader(request), act.sheet)
     records.refuse_sheet(
-        reader(request), sheet, reason=act.reason, password=act.password, address=_address(request), digest=act.digest
+        reader(request), sheet, reason=act.reason, password=act.password, address=address_of(request), digest=act.digest
     )
     return _done(sheet)
 
@@ -376,10 +376,6 @@ def _somebody(request: HttpRequest, username: str) -> Person:
     if found is None:
         raise NotVisible(username)
     return found
-
-
-def _address(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))[:45]
 
 
 def _done(row: Any) -> Done:

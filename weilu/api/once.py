@@ -19,6 +19,7 @@ from weilu.ui.answers import problem_json
 KEY = re.compile(r"[!-~]{1,200}")  # visible ASCII
 KEPT = timedelta(hours=24)
 HEADER = "Idempotency-Key"
+TOLD_ONCE = ("/api/v1/accounts/make_token",)  # the answer holds a secret, and answers are kept in clear
 
 
 def once(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -36,6 +37,9 @@ def once(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         if not KEY.fullmatch(key):
             reason = _("Idempotency-Key 应是 1 到 200 个可见的 ASCII 字符。换一个再调用")
             return problem_json(400, reason, None, "/api/v1/openapi.json", "")
+        if request.path in TOLD_ONCE:
+            reason = _("这个操作的回答只给一次，不能带 Idempotency-Key。去掉后再调用")
+            return problem_json(422, reason, None, "/api/v1/openapi.json", "")
         asked = sha256(request.path.encode() + b"\0" + request.body).hexdigest()
         with transaction.atomic():
             claim = Answered(who=request.user.uid, key=key, asked=asked)

@@ -1,11 +1,12 @@
-"""`/api/v1`: signed in by session, with the CSRF token of the pages; problem+json when something is refused."""
+"""`/api/v1`: by access token, or by session with the CSRF token of the pages; problem+json for every refusal."""
 
 from django.urls import URLPattern, path
 from ninja import NinjaAPI
 from ninja.security import django_auth
 
 from weilu import __version__
-from weilu.api import acts, jobs, lists, problems, reads
+from weilu.api import accounts, acts, jobs, lists, problems, reads
+from weilu.api.bearer import Bearer, within_scope
 from weilu.api.once import once
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 
@@ -15,9 +16,9 @@ api = NinjaAPI(
     description=(
         "Each act is one POST. With an `Idempotency-Key` (1 to 200 visible ASCII characters) it is carried out once: "
         "the same request gets the same answer again for 24 hours, another request with that key gets 422. "
-        "A refusal keeps no key."
+        "A refusal keeps no key, and `make_token`, which tells a secret, takes none."
     ),
-    auth=django_auth,
+    auth=[Bearer(), django_auth],
     docs_url=None,
     urls_namespace="api",
     parser=problems.Bodies(),
@@ -26,6 +27,7 @@ problems.attach(api)
 api.add_router("", reads.router, tags=["read"])
 api.add_router("", lists.router, tags=["read"])
 api.add_router("", acts.router, tags=["act"])
+api.add_router("", accounts.router)
 api.add_router("", jobs.router, tags=["act"])
 
 
@@ -39,7 +41,7 @@ def _patterns() -> list[URLPattern]:
         if not isinstance(pattern, URLPattern) or pattern.callback is None:
             continue
         open_to = ANYONE if pattern.name == "openapi-json" else SIGNED_IN
-        callback = right(open_to)(once(pattern.callback))
+        callback = right(open_to)(within_scope(once(pattern.callback)))
         found.append(path(str(pattern.pattern), callback, name=pattern.name))
     return found
 

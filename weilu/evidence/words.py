@@ -12,6 +12,8 @@ KINDS = {
     "accounts.role_ended": gettext_lazy("终止角色"),
     "accounts.head_named": gettext_lazy("指定部门负责人"),
     "accounts.signed_in": gettext_lazy("登录"),
+    "accounts.token_made": gettext_lazy("生成访问令牌"),
+    "accounts.token_revoked": gettext_lazy("撤销访问令牌"),
     "systems.system_registered": gettext_lazy("登记系统"),
     "systems.installation_registered": gettext_lazy("登记安装"),
     "systems.users_named": gettext_lazy("指定系统使用人"),

@@ -1,0 +1,53 @@
+"""What somebody proves who they are with, beside the password."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from weilu.accounts import rules
+from weilu.kernel.ids import uuid7
+from weilu.kernel.times import now
+
+if TYPE_CHECKING:
+    from weilu.accounts.models import Person
+
+PERSON = "accounts.Person"
+
+
+class ApiToken(models.Model):
+    """A secret by which a program acts as the person who made it, within a scope and until a day.
+
+    Only the SHA-256 of the secret is kept: it is shown once, when it is made.
+    """
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    person: models.ForeignKey[Person, Person] = models.ForeignKey(PERSON, models.PROTECT, related_name="tokens")
+    name = models.CharField(max_length=60)
+    digest = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=8)  # the first signs of the secret, to tell tokens apart
+    scope = models.JSONField(default=list)  # keys of `rules.SCOPES`; none: read only
+    made_at = models.DateTimeField(default=now)
+    until = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by: models.ForeignKey[Person | None, Person | None] = models.ForeignKey(
+        PERSON, models.PROTECT, null=True, related_name="+"
+    )
+    last_used_at = models.DateTimeField(null=True)  # to the minute
+    last_used_from = models.CharField(max_length=45, default="")
+
+    @property
+    def scope_words(self) -> list[str]:
+        """The scope as a person reads it; empty for reading only."""
+        return [str(rules.SCOPES.get(key) or key) for key in self.scope]
+
+    @property
+    def present(self) -> bool:
+        """Whether it opens anything now."""
+        return self.in_force(now())
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether it opens anything at the instant `at`."""
+        return self.revoked_at is None and self.until > at
