@@ -41,7 +41,8 @@ class Told:
         rows: dict[str, Any] = {
             "closed item": self.closed.item, "open item": self.open.item, "run": self.run, "sheet": self.sheet,
             "system": self.run.item.system, "installation": self.run.installation, "customer": self.cast.jz,
-            "person": self.cast.wang, "token": ApiToken.objects.get(person=self.cast.wang), "notice": Notice.objects.filter(person=self.cast.wang).first(),
+            "person": self.cast.wang, "token": ApiToken.objects.get(person=self.cast.wang),
+            "notice": Notice.objects.filter(person=self.cast.wang).first(),
         }  # fmt: skip
         return {name: str(row.uid) for name, row in rows.items()}
 

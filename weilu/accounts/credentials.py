@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import models
 
 from weilu.accounts import rules
 from weilu.kernel.ids import uuid7
-from weilu.kernel.times import now
+from weilu.kernel.times import SHANGHAI, now
 
 if TYPE_CHECKING:
     from weilu.accounts.models import Person
@@ -42,6 +42,11 @@ class ApiToken(models.Model):
     def scope_words(self) -> list[str]:
         """The scope as a person reads it; empty for reading only."""
         return [str(rules.SCOPES.get(key) or key) for key in self.scope]
+
+    @property
+    def last_day(self) -> date:
+        """The last day it may be used, in Asia/Shanghai."""
+        return (self.until - timedelta(seconds=1)).astimezone(SHANGHAI).date()
 
     @property
     def present(self) -> bool:

@@ -32,7 +32,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     person, given = reader(request), request.POST
     today = now().astimezone(SHANGHAI).date()
     shown: dict[str, Any] = {
-        "typed": {"name": given.get("name", ""), "until": given.get("until") or (today + USUAL).isoformat()},
+        "typed": {"name": given.get("name", ""), "until": given.get("until", (today + USUAL).isoformat())},
         "chosen": given.getlist("scope"), "refused": None,
         "today": today.isoformat(), "last_day": (today + LONGEST_TOKEN).isoformat(),
     }  # fmt: skip
