@@ -1,6 +1,7 @@
 """The settings an installation has, read from the environment; `docs/operations.md` explains each."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +12,22 @@ from urllib.parse import unquote, urlsplit
 
 class WrongSetting(Exception):
     """A setting has a value Weilu cannot work with; the message is the sentence to show."""
+
+
+@dataclass(frozen=True)
+class Smtp:
+    """The mail server that notices leave by; the password stays in its file until it is needed."""
+
+    host: str  # WEILU_SMTP_HOST
+    port: int  # WEILU_SMTP_PORT
+    tls: str  # WEILU_SMTP_TLS: starttls, tls or none
+    user: str  # WEILU_SMTP_USER
+    password_file: Path | None  # WEILU_SMTP_PASSWORD_FILE
+    sender: str  # WEILU_SMTP_FROM
+
+    def password(self) -> str:
+        """What the file says now, without its last line end; raises OSError."""
+        return self.password_file.read_text("utf-8").rstrip("\r\n") if self.password_file else ""
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,12 @@ class Config:
     checkpoint_seconds: int  # WEILU_CHECKPOINT_SECONDS: longest time between two checkpoints
     language: str  # WEILU_LANGUAGE: zh or en, of the command line
     debug: bool  # WEILU_DEBUG
+    smtp: Smtp | None  # WEILU_SMTP_*; none: notices stay in the inbox
+
+    @property
+    def site(self) -> str:
+        """How links in papers and mails begin."""
+        return self.public_url or f"http://{self.hosts[0]}:{self.port}"
 
     def database(self) -> dict[str, object]:
         """Django's `DATABASES["default"]`."""
@@ -82,6 +105,7 @@ def read_config(env: Mapping[str, str] | None = None) -> Config:
         checkpoint_seconds=_number(env, "WEILU_CHECKPOINT_SECONDS", 600, 1, 600),
         language=_language(env),
         debug=(env.get("WEILU_DEBUG") or "") == "1",
+        smtp=_smtp(env),
     )
 
 
@@ -96,6 +120,31 @@ def _language(env: Mapping[str, str]) -> str:
     if named not in ("zh", "en"):
         raise WrongSetting(f"WEILU_LANGUAGE 现在是「{named[:20]}」，应是 zh 或 en。改正后重新启动。")
     return named
+
+
+TLS_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]|\.(?=[A-Za-z0-9])){1,185}")
+
+
+def _smtp(env: Mapping[str, str]) -> Smtp | None:
+    host = (env.get("WEILU_SMTP_HOST") or "").strip()
+    if not host:
+        return None
+    tls = env.get("WEILU_SMTP_TLS") or "starttls"
+    if tls not in TLS_PORTS:
+        raise WrongSetting(f"WEILU_SMTP_TLS 现在是「{tls[:20]}」，应是 starttls、tls 或 none。改正后重新启动。")
+    user, place = env.get("WEILU_SMTP_USER") or "", env.get("WEILU_SMTP_PASSWORD_FILE") or ""
+    if bool(user) != bool(place):
+        raise WrongSetting("WEILU_SMTP_USER 和 WEILU_SMTP_PASSWORD_FILE 要么都设，要么都不设。改正后重新启动。")
+    if user and tls == "none" and host not in ("127.0.0.1", "localhost", "::1"):
+        raise WrongSetting("WEILU_SMTP_TLS 是 none，密码会明文经过网络。改成 starttls 或 tls 后重新启动。")
+    sender = env.get("WEILU_SMTP_FROM") or ""
+    if not MAIL_ADDRESS.fullmatch(sender):
+        raise WrongSetting(
+            f"WEILU_SMTP_FROM 现在是「{sender[:60]}」，应是发件地址，形如 weilu@example.cn。改正后重新启动。"
+        )
+    port = _number(env, "WEILU_SMTP_PORT", TLS_PORTS[tls], 1, 65535)
+    return Smtp(host, port, tls, user, Path(place).expanduser().absolute() if place else None, sender)
 
 
 def _address(env: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ STRANGERS = ("sun", "he")
 # What an operation without any id of a row may answer to a stranger: their own inbox, or a refusal.
 OF_NOBODY = {
     "/api/v1/notify/mark_all_read": 200,
+    "/api/v1/notify/choose": 409,
     "/api/v1/accounts/found_organisation": 409,
     "/api/v1/accounts/make_token": 409,
 }

@@ -54,4 +54,6 @@ def _some(field: dict[str, Any], document: dict[str, Any], values: Mapping[str, 
     kind = field.get("format") or field.get("type") or field["$ref"]
     if kind == "array":
         return [[]]
+    if kind == "object":
+        return [{}]
     return values[kind]

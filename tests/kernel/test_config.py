@@ -75,3 +75,36 @@ def test_a_data_folder_that_cannot_be_made(tmp_path: Path):
         str(told.value)
         == f"WEILU_DATA_DIR（{tmp_path / 'file'}）不能读写：File exists。换一个可写的目录，或改它的权限。"
     )
+
+
+MAIL = {"WEILU_SECRET_KEY": "x", "WEILU_SMTP_HOST": "mail.example.cn", "WEILU_SMTP_FROM": "weilu@example.cn"}
+
+
+def test_without_a_mail_server_there_is_none():
+    assert read_config({"WEILU_SECRET_KEY": "x", "WEILU_SMTP_USER": "weilu"}).smtp is None
+
+
+@pytest.mark.parametrize(("tls", "port"), [("", 587), ("starttls", 587), ("tls", 465), ("none", 25)])
+def test_the_mail_port_follows_the_encryption(tls: str, port: int):
+    smtp = read_config(MAIL | {"WEILU_SMTP_TLS": tls}).smtp
+    assert smtp is not None
+    assert (smtp.host, smtp.port, smtp.sender, smtp.password()) == ("mail.example.cn", port, "weilu@example.cn", "")
+
+
+@pytest.mark.parametrize(
+    ("over", "begins"),
+    [
+        ({"WEILU_SMTP_TLS": "ssl"}, "WEILU_SMTP_TLS 现在是「ssl」"),
+        ({"WEILU_SMTP_PORT": "0"}, "WEILU_SMTP_PORT 现在是「0」"),
+        ({"WEILU_SMTP_FROM": "维录"}, "WEILU_SMTP_FROM 现在是「维录」"),
+        ({"WEILU_SMTP_USER": "weilu"}, "WEILU_SMTP_USER 和 WEILU_SMTP_PASSWORD_FILE 要么都设"),
+        (
+            {"WEILU_SMTP_TLS": "none", "WEILU_SMTP_USER": "weilu", "WEILU_SMTP_PASSWORD_FILE": "/x"},
+            "WEILU_SMTP_TLS 是 none，密码会明文经过网络",
+        ),
+    ],
+)
+def test_a_wrong_mail_setting_is_a_sentence(over: dict[str, str], begins: str):
+    with pytest.raises(WrongSetting) as told:
+        read_config(MAIL | over)
+    assert str(told.value)[: len(begins)] == begins

@@ -14,6 +14,7 @@ from weilu.execution.checks import REGISTER
 from weilu.execution.models import Run
 from weilu.kernel.events import subscribe
 from weilu.notify.actions import tell
+from weilu.notify.kinds import COPY
 from weilu.process.actions import conclude_step, record_fact, say_in_step
 from weilu.process.flow import Step
 from weilu.process.models import Opinion, WorkItem
@@ -99,7 +100,7 @@ def on_run_finished(run: Run) -> None:
     body = "\n".join(_("验收：%(title)s（GET %(path)s 应含「%(expect)s」）") % row for row in results)
     title = _("%(number)s 验收备案：%(verdict)s") % {"number": item.number, "verdict": verdict}
     if office:
-        tell(office, title, body, f"/runs/{run.uid}/", item.owner, str(item.uid))
+        tell(office, title, body, f"/runs/{run.uid}/", item.owner, str(item.uid), kind=COPY)
 
 
 def on_sheet_signed(sheet: RecordSheet) -> None:

@@ -4,6 +4,7 @@ import ctypes
 import importlib.util
 import os
 import shutil
+import socket
 import sqlite3
 import stat
 import sys
@@ -60,6 +61,7 @@ def findings() -> Iterator[Finding]:
     yield disk(config)
     yield from database(config)
     yield keys(config)
+    yield mail(config)
 
 
 def python() -> Finding:
@@ -177,3 +179,21 @@ def keys(config: Config) -> Finding:
     if loose:
         return Finding("证据密钥", "problem", f"别人能读：{'、'.join(loose)}", f"chmod 600 {folder}/*")
     return Finding("证据密钥", "well", f"{folder}，只有本用户可读")
+
+
+def mail(config: Config) -> Finding:
+    """Whether notices can leave as mail: the server answers, and nobody else reads the password's file."""
+    if config.smtp is None:
+        return Finding("邮件", "well", "没有设置服务器，通知只在站内")
+    where, place = f"{config.smtp.host}:{config.smtp.port}", config.smtp.password_file
+    try:
+        config.smtp.password()
+        with socket.create_connection((config.smtp.host, config.smtp.port), timeout=5):
+            pass
+    except OSError as problem:
+        if place is not None and problem.filename:
+            return Finding("邮件", "problem", f"密码文件 {place} 不能读", "检查 WEILU_SMTP_PASSWORD_FILE 和它的权限。")
+        return Finding("邮件", "problem", f"服务器 {where} 连不上", "检查 WEILU_SMTP_HOST、WEILU_SMTP_PORT 和防火墙。")
+    if place is not None and stat.S_IMODE(place.stat().st_mode) & 0o077:
+        return Finding("邮件", "problem", f"别人能读密码文件 {place}", f"chmod 600 {place}")
+    return Finding("邮件", "well", where)

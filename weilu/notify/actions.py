@@ -1,6 +1,7 @@
-"""Telling people, and reading what one was told."""
+"""Telling people, reading what one was told, and choosing how one is told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.db import transaction
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -8,14 +9,55 @@ from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Organisation, Person
 from weilu.evidence.actions import stage
+from weilu.jobs.models import Job
 from weilu.kernel import text
 from weilu.kernel.actions import action
 from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
-from weilu.notify.models import Notice
+from weilu.notify import rules
+from weilu.notify.kinds import SYSTEM
+from weilu.notify.mailing import SEND, mail_at_once
+from weilu.notify.models import Choice, Mail, Notice
 
 EVERY_USER_TOLD = Clause("CHG-6")
+
+
+@transaction.atomic
+def put(
+    people: Iterable[Person],
+    title: str,
+    *,
+    kind: str,
+    owner: Organisation,
+    item: str = "",
+    body: str = "",
+    link: str = "",
+    about: dict[str, Any] | None = None,
+    key: str = "",
+    by: Person | None = None,
+) -> list[Notice]:
+    """Put one notice into the inbox of each of `people`, once each, and enqueue a mail for those who want it.
+
+    With a `key`, whoever was told it before is not told again. `by` is whose act it is: no mail goes to them.
+    """
+    told = {person.id: person for person in people if person.is_active}
+    if key:
+        before = Notice.objects.filter(person__in=told, key=key).values_list("person_id", flat=True)
+        for number in before:
+            del told[number]
+    if link and (not link.startswith("/") or not url_has_allowed_host_and_scheme(link, None)):
+        raise ValueError("a notice links only to a page of this site")
+    found = [
+        Notice(
+            owner=owner, person=person, title=title, body=body, link=link, item=item, kind=kind, key=key,
+            about=about or {},
+        )
+        for person in told.values()
+    ]  # fmt: skip
+    Notice.objects.bulk_create(found)
+    mail_at_once(found, by)
+    return found
 
 
 @transaction.atomic
@@ -28,8 +70,9 @@ def tell(
     item: str = "",
     *,
     actor: str = "weilu",
+    kind: str = SYSTEM,
 ) -> int:
-    """Put one notice into the inbox of each of `people`, once each; answers how many were told.
+    """`put`, with evidence; answers how many were told.
 
     Evidence lists by name who was told and what (EVERY_USER_TOLD). Raises Refused when nobody is left to tell.
     """
@@ -38,11 +81,7 @@ def tell(
         raise Refused(_("没有可以通知的人。先登记系统的用户"), EVERY_USER_TOLD, help=_("系统管理员可以登记"))
     title = text.line(title, _("通知标题"), field="title")
     body = text.prose(body, _("通知内容"), field="body", longest=20_000, required=False)
-    if link and (not link.startswith("/") or not url_has_allowed_host_and_scheme(link, None)):
-        raise ValueError("a notice links only to a page of this site")
-    Notice.objects.bulk_create(
-        Notice(owner=owner, person=person, title=title, body=body, link=link, item=item) for person in told
-    )
+    put(told, title, kind=kind, owner=owner, item=item, body=body, link=link)
     stage(
         "notify.told",
         {"title": title, "body": body, "people": sorted(person.actor for person in told)},
@@ -65,3 +104,31 @@ def mark_read(by: Person, notice: Notice) -> None:
 def mark_all_read(by: Person) -> int:
     """`by` has read everything in the inbox; answers how many were unread."""
     return int(Notice.objects.of(by).unread().order_by().update(read_at=now()))
+
+
+@action("notify.choose")
+def choose(by: Person, *, email: str, digest_hour: int, choices: Mapping[str, str]) -> Choice:
+    """From now on `by` is told by mail at this address, each kind of notice at once, in the digest, or not by mail.
+
+    An empty address ends all mail. Evidence has the domain of the address, not the address.
+    """
+    email = rules.checked_address(email)
+    rules.check_hour(digest_hour)
+    kept = rules.checked_choices(choices)
+    found: Choice = Choice.objects.update_or_create(
+        person=by, defaults={"email": email, "digest_hour": digest_hour, "choices": kept}
+    )[0]
+    stage(
+        "notify.chosen",
+        {"domain": email.rpartition("@")[2], "digest_hour": digest_hour, "choices": kept},
+        actor=by.actor,
+        org=by.organisation.code,
+    )
+    return found
+
+
+def put_on_record_again(job: Job, by: Person) -> None:
+    """An administrator has ordered a given-up job again: an interrupted mail may then be sent once more."""
+    stage("jobs.tried_again", {"kind": job.kind, "reason": job.reason}, actor=by.actor, org=job.org)
+    if job.kind == SEND.key:
+        Mail.objects.filter(id=job.payload["mail"], sent_at=None).update(handed_at=None)

@@ -6,7 +6,14 @@ class NotifyConfig(AppConfig):
     label = "notify"
 
     def ready(self) -> None:
+        from weilu.jobs.kinds import register
+        from weilu.kernel.events import subscribe
+        from weilu.notify import mailing
+        from weilu.notify.actions import put_on_record_again
         from weilu.notify.queries import unread_count
         from weilu.ui import shell
 
+        register(mailing.SEND)
+        register(mailing.DIGESTS)
+        subscribe("jobs.tried_again", put_on_record_again)
         shell.count_at(shell.NOTICES, unread_count)

@@ -10,6 +10,7 @@ app_name = "notify"
 urlpatterns = [
     path("notices/", views.inbox, name="inbox"),
     path("notices/read", views.read_all, name="read_all"),
+    path("notices/settings", views.choices, name="choices"),
     path("notices/<uuid:uid>/", views.read, name="read"),
     path("inbox/", right(SIGNED_IN)(RedirectView.as_view(pattern_name="notify:inbox"))),
 ]

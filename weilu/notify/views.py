@@ -1,13 +1,19 @@
 """The inbox."""
 
+from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from weilu.accounts.reader import reader
+from weilu.kernel.refused import Refused
 from weilu.kernel.rights import SIGNED_IN, right
-from weilu.notify.actions import mark_all_read, mark_read
-from weilu.notify.models import Notice
+from weilu.notify.actions import choose, mark_all_read, mark_read
+from weilu.notify.kinds import KINDS
+from weilu.notify.mailing import wanted
+from weilu.notify.models import Choice, Notice, When
 
 PAGE = 50
 
@@ -40,3 +46,29 @@ def read_all(request: HttpRequest) -> HttpResponse:
     """Mark everything as read."""
     mark_all_read(reader(request))
     return redirect("notify:inbox")
+
+
+@right(SIGNED_IN)
+@require_http_methods(["GET", "POST"])
+def choices(request: HttpRequest) -> HttpResponse:
+    """Choose where and how I am told; what was typed stays when it is refused."""
+    kept = Choice.objects.filter(person=reader(request)).first()
+    shown = kept or Choice(person=reader(request))
+    refused = None
+    if request.method == "POST":
+        typed, hour = request.POST.get("email", ""), request.POST.get("digest_hour", "")
+        chosen = {key: request.POST[key] for key in KINDS if key in request.POST}
+        number = int(hour) if hour.isascii() and hour.isdigit() and len(hour) < 4 else -1
+        try:
+            choose(reader(request), email=typed, digest_hour=number, choices=chosen)
+            messages.success(request, _("通知设置已保存"))
+            return redirect("notify:choices")
+        except Refused as problem:
+            refused = problem
+            shown = Choice(person=reader(request), email=typed, digest_hour=max(0, number), choices=chosen)
+    usual = Choice(person=shown.person, email=shown.email or "-", choices=shown.choices)
+    page = {
+        "choice": shown, "refused": refused, "hours": range(24), "mails": settings.CONFIG.smtp is not None,
+        "kinds": [(kind, wanted(usual, kind.key)) for kind in KINDS.values()], "ways": When.choices,
+    }  # fmt: skip
+    return render(request, "notify/choices.html", page, status=422 if refused else 200)

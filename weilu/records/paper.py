@@ -74,9 +74,7 @@ def sheet_form(sheet: RecordSheet) -> dict[str, Any]:
 
 def public_address(sheet: RecordSheet) -> str:
     """What the short QR carries: the anonymous page of this sheet."""
-    config = settings.CONFIG
-    base = config.public_url or f"http://{config.hosts[0]}:{config.port}"
-    return f"{base}/s/{sheet.token}"
+    return f"{settings.CONFIG.site}/s/{sheet.token}"
 
 
 def _opinion(sheet: RecordSheet, signature: SheetSignature | None) -> dict[str, Any]:

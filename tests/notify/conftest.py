@@ -1,0 +1,32 @@
+"""A real mail server, and people with an address."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests.cast import Cast
+from tests.support.mailbox import Mailbox, mail_server
+
+
+@pytest.fixture
+def box() -> Iterator[Mailbox]:
+    with mail_server() as found:
+        yield found
+
+
+@pytest.fixture
+def mailing(box: Mailbox, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Mailbox:
+    """Weilu mails by `box`; 王 and 李 have an address, nobody else."""
+    from weilu.notify.actions import choose
+
+    configure(monkeypatch, smtp=box.settings(), public_url="https://weilu.example.cn")
+    for person in (cast.wang, cast.li):
+        choose(person, email=f"{person.username}@jz.example.cn", digest_hour=9, choices={})
+    return box
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, **over: Any) -> None:
+    monkeypatch.setattr(settings, "CONFIG", dataclasses.replace(settings.CONFIG, **over))
