@@ -129,7 +129,7 @@ def test_a_refusal_names_reason_clause_and_help(told: Told):
 def test_a_body_that_cannot_be_read_gets_a_sentence_from_every_operation(told: Told, body: Any):
     client, before = signed_in(told.cast.zheng), every_row("Notice")
     for path in paths():
-        if path == "notify/mark_all_read":
+        if path in ("notify/mark_all_read", "accounts/end_other_visits"):
             continue
         status, reason, clause = problem(post(client, path, body))
         assert (status in (400, 422), clause, reason.endswith("调用") or reason == "这个请求读不懂") == (

@@ -24,6 +24,8 @@ OF_NOBODY = {
     "/api/v1/notify/choose": 409,
     "/api/v1/accounts/found_organisation": 409,
     "/api/v1/accounts/make_token": 409,
+    "/api/v1/accounts/change_password": 409,
+    "/api/v1/accounts/end_other_visits": 200,
 }
 
 

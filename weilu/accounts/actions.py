@@ -55,10 +55,7 @@ def add_person(
     username = text.code(username, _("工号"), field="username", longest=40)
     if Person.objects.filter(username=username).exists():
         raise Refused(_("工号 %(name)s 已有人用，换一个") % {"name": username}, field="username")
-    if len(password) < 10:
-        raise Refused(_("密码至少 10 个字符"), field="password")
-    if _printable(password) != password:
-        raise Refused(_("密码里有不可见的字符。换一个密码"), field="password")
+    rules.check_new_password(password, username, field="password")
     department = text.line(department, _("部门"), field="department", longest=60, required=False)
     place = Department.objects.get_or_create(organisation=organisation, name=department)[0] if department else None
     person = Person(
@@ -149,9 +146,13 @@ def keep_language(by: Person, language: str) -> None:
     by.language = language
 
 
-def check_password(person: Person, password: str, address: str) -> None:
-    """Ask for the password again before a signature; throttled like sign-in, raises Refused."""
-    _try_password(person.username, person, password, address)
+def check_password(person: Person, password: str, address: str, *, field: str = "password") -> None:
+    """Ask for the password again before a signature; throttled like sign-in, raises Refused about `field`."""
+    try:
+        _try_password(person.username, person, password, address)
+    except Refused as refused:
+        refused.field = field
+        raise
 
 
 def _try_password(username: str, person: Person | None, password: str, address: str) -> Person:

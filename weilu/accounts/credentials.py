@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
 from weilu.accounts import rules
+from weilu.accounts.devices import device_words
 from weilu.kernel.ids import uuid7
 from weilu.kernel.times import SHANGHAI, now
 
@@ -56,3 +59,30 @@ class ApiToken(models.Model):
     def in_force(self, at: datetime) -> bool:
         """Whether it opens anything at the instant `at`."""
         return self.revoked_at is None and self.until > at
+
+
+class Visit(AbstractBaseSession):
+    """A browser somebody signed in with: Django's session, with whose it is, from where and since when.
+
+    The row is the session: where it is gone, the browser is signed out. Kept by `sessions.SessionStore`.
+    """
+
+    uid = models.UUIDField(default=uuid7, editable=False, db_index=True)  # two rows share it while a key is renewed
+    person: models.ForeignKey[Person | None, Person | None] = models.ForeignKey(
+        PERSON, models.CASCADE, null=True, related_name="visits"
+    )  # nobody's: a session before signing in
+    address = models.CharField(max_length=45, default="")
+    agent = models.CharField(max_length=200, default="")  # what the browser calls itself
+    since = models.DateTimeField(default=now)
+    last_seen = models.DateTimeField(default=now)  # to some minutes
+
+    @property
+    def device(self) -> str:
+        """Browser and system, as a person names them."""
+        return device_words(self.agent)
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        from weilu.accounts.sessions import SessionStore
+
+        return SessionStore

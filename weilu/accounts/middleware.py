@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from weilu.accounts.reader import address_of
+from weilu.accounts.sessions import note_seen
 from weilu.accounts.tokens import holder_of
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN
@@ -56,6 +57,8 @@ class SignedInPerson:
                     content_type="application/problem+json",
                 )
             return redirect(f"/login?{urlencode({'next': request.get_full_path()})}")
+        if not request.path.startswith("/api/"):
+            note_seen(request)
         if right != SIGNED_IN and right not in request.user.rights:
             from weilu.accounts.roles import RIGHTS
 

@@ -15,6 +15,7 @@ from weilu.accounts.queries import customers_with_people, managed_customers, man
 from weilu.accounts.reader import reader
 from weilu.accounts.roles import ROLES
 from weilu.accounts.tokens import tokens_of
+from weilu.accounts.visits import visits_of
 from weilu.kernel import text
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import right
@@ -122,6 +123,7 @@ def _page(
 ) -> HttpResponse:
     shown: dict[str, Any] = {"found": found, "towards": roles_of(found, reader(request)), "refused": refused}
     shown["managed"] = manages(reader(request), found)
+    shown["visits"] = visits_of(found) if shown["managed"] else []
     shown["tokens"] = tokens_of(found) if shown["managed"] else []
     return render(request, "accounts/person.html", shown | {"typed": typed or {}}, status=422 if refused else 200)
 

@@ -33,6 +33,19 @@ def wrong_password(failures: int) -> Refused:
     return Refused(text, field="password")
 
 
+LEAST_PASSWORD = 10  # characters
+
+
+def check_new_password(password: str, username: str, *, field: str) -> None:
+    """A password is long enough, can be typed, and is not the name one signs in with."""
+    if len(password) < LEAST_PASSWORD:
+        raise Refused(_("密码至少 10 个字符"), field=field)
+    if not password.isprintable():
+        raise Refused(_("密码里有不可见的字符。换一个密码"), field=field)
+    if password.casefold() == username.casefold():
+        raise Refused(_("密码不能与工号相同。换一个密码"), field=field)
+
+
 WORK = "work"  # acts on items, runs and sheets, which go by seat and role
 SCOPES: Mapping[str, object] = {WORK: gettext_lazy("办理工单、执行和报告单")} | {
     key: words for key, words in RIGHTS.items() if not key.endswith(".see")

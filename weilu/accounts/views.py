@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from weilu.accounts.actions import keep_language, sign_in
 from weilu.accounts.models import Person
 from weilu.accounts.reader import address_of
+from weilu.accounts.sessions import NOTE, facts
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 from weilu.ui.views import YEAR
@@ -34,6 +35,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     except Refused as refused:
         return render(request, "accounts/login.html", shown | {"refused": refused}, status=401)
     login(request, person)
+    request.session[NOTE] = facts(address_of(request), request.headers.get("User-Agent", ""))
     return _in_own_language(request, redirect(target), person)
 
 

@@ -1,14 +1,16 @@
-"""What somebody proves who they are with, by the API: access tokens."""
+"""What somebody proves who they are with, by the API: tokens, visits, the password."""
 
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest
 from ninja import Router, Schema
 
-from weilu.accounts import tokens
+from weilu.accounts import tokens, visits
 from weilu.accounts.reader import address_of, reader
+from weilu.accounts.sessions import visit_uid
 from weilu.api.acts import Done
 from weilu.kernel.times import iso
 
@@ -26,6 +28,15 @@ class TokenAct(Schema):
     token: UUID
 
 
+class VisitAct(Schema):
+    visit: UUID
+
+
+class PasswordIn(Schema):
+    old: str
+    new: str
+
+
 class TokenMade(Done):
     secret: str
 
@@ -40,6 +51,42 @@ def make_token(request: HttpRequest, act: TokenIn) -> TokenMade:
 def revoke_token(request: HttpRequest, act: TokenAct) -> Done:
     revoked = tokens.revoke_token(reader(request), tokens.token_seen(reader(request), act.token))
     return Done(uid=str(revoked.uid))
+
+
+@router.post("/accounts/change_password", response=Done, tags=["act"])
+def change_password(request: HttpRequest, act: PasswordIn) -> Done:
+    keep = visit_uid(request)
+    person = visits.change_password(reader(request), old=act.old, new=act.new, address=address_of(request), keep=keep)
+    update_session_auth_hash(request, person)
+    return Done()
+
+
+@router.post("/accounts/end_visit", response=Done, tags=["act"])
+def end_visit(request: HttpRequest, act: VisitAct) -> Done:
+    visits.end_visit(reader(request), visits.visit_seen(reader(request), act.visit))
+    return Done(uid=str(act.visit))
+
+
+@router.post("/accounts/end_other_visits", response=Done, tags=["act"])
+def end_other_visits(request: HttpRequest) -> Done:
+    visits.end_other_visits(reader(request), keep=visit_uid(request))
+    return Done()
+
+
+@router.get("/visits", summary="Where one is signed in", tags=["read"])
+def own_visits(request: HttpRequest) -> list[dict[str, Any]]:
+    """The last used first; `present` is the visit of this very request."""
+    return [
+        {
+            "uid": str(one.uid),
+            "device": one.device,
+            "address": one.address,
+            "since": iso(one.since),
+            "last_seen": iso(one.last_seen),
+            "present": str(one.uid) == visit_uid(request),
+        }
+        for one in visits.visits_of(reader(request))
+    ]
 
 
 @router.get("/tokens", summary="One's own access tokens", tags=["read"])
