@@ -26,17 +26,17 @@ class SessionStore(db.SessionStore):
         return Visit
 
     def _get_session_from_db(self) -> Any:
-        row = super()._get_session_from_db()
+        row = super()._get_session_from_db()  # type: ignore[misc]
         self.seen = row.last_seen if row else None
         return row
 
     def create_model_instance(self, data: dict[str, Any]) -> Visit:
-        """The row for `data`: what the row says beside the data is kept in the data too, so that it outlives a new key."""
+        """The row for `data`: what it says beside the data is kept in the data too, and so outlives a new key."""
         if SESSION_KEY in data:
             data.setdefault(NOTE, facts())
         known = data.get(NOTE, {})
         return Visit(
-            session_key=self._get_or_create_session_key(),
+            session_key=self._get_or_create_session_key(),  # type: ignore[attr-defined]
             session_data=self.encode(data),
             expire_date=self.get_expiry_date(),
             person_id=data.get(SESSION_KEY),
