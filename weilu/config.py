@@ -40,6 +40,7 @@ class Config:
     hosts: tuple[str, ...]  # WEILU_ALLOWED_HOSTS: names the site answers to, comma separated
     port: int  # PORT
     log_origin: str  # WEILU_LOG_ORIGIN: the name of the evidence log
+    witness_hosts: tuple[str, ...]  # WEILU_WITNESS_HOSTS: host:port of the witnesses that may be asked, comma separated
     public_url: str  # WEILU_PUBLIC_URL: how people outside reach the site; stands in the QR of a sheet
     checkpoint_seconds: int  # WEILU_CHECKPOINT_SECONDS: longest time between two checkpoints
     language: str  # WEILU_LANGUAGE: zh or en, of the command line
@@ -101,6 +102,7 @@ def read_config(env: Mapping[str, str] | None = None) -> Config:
         hosts=tuple(h.strip() for h in (env.get("WEILU_ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]").split(",")),
         port=_number(env, "PORT", 8000, 1, 65535),
         log_origin=env.get("WEILU_LOG_ORIGIN") or "weilu.local/log1",
+        witness_hosts=_hosts(env),
         public_url=_address(env),
         checkpoint_seconds=_number(env, "WEILU_CHECKPOINT_SECONDS", 600, 1, 600),
         language=_language(env),
@@ -152,6 +154,15 @@ def _address(env: Mapping[str, str]) -> str:
     if url and (not url.startswith(("https://", "http://")) or not urlsplit(url).hostname):
         raise WrongSetting(f"WEILU_PUBLIC_URL 现在是「{url[:60]}」，应形如 https://weilu.example.cn。改正后重新启动。")
     return url
+
+
+def _hosts(env: Mapping[str, str]) -> tuple[str, ...]:
+    found = tuple(one.strip() for one in (env.get("WEILU_WITNESS_HOSTS") or "").split(",") if one.strip())
+    for one in found:
+        host, _, port = one.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+            raise WrongSetting(f"WEILU_WITNESS_HOSTS 里的「{one[:60]}」应是「主机:端口」。改正后重新启动。")
+    return found
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

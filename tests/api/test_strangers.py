@@ -26,6 +26,7 @@ OF_NOBODY = {
     "/api/v1/accounts/make_token": 409,
     "/api/v1/accounts/change_password": 409,
     "/api/v1/accounts/end_other_visits": 200,
+    "/api/v1/evidence/enrol_witness": 409,
 }
 
 

@@ -1,22 +1,28 @@
 """Witnesses for these tests: real processes with their own folder, where Django cannot be imported."""
 
+import dataclasses
 import os
 import re
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from weilu.evidence import tree
 from weilu.evidence.checkpoint import Head, VerifierKey, sign
 from weilu.evidence.cosignature import write_request
+from weilu.evidence.models import Witness
 from weilu.evidence.tree import Tiles
+from weilu.evidence.witness.server import listen
 from weilu.evidence.witness.store import Home, make
+from weilu.evidence.witnesses import enrol_witness
 
 ORIGIN = "weilu.test/log1"
 NAME = "jz.test/witness"
@@ -87,3 +93,29 @@ def ask(address: str, body: str | bytes) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode()
+
+
+@contextmanager
+def listening(home: Home) -> Iterator[str]:
+    """The witness's own server in a thread of this process; its address."""
+    server = listen(home, "127.0.0.1", 0, None, None)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def allow(settings: Any, *urls: str) -> None:
+    """Put these addresses on the installation's list."""
+    hosts = tuple(url.split("//")[1] for url in urls)
+    settings.CONFIG = dataclasses.replace(settings.CONFIG, witness_hosts=hosts)
+
+
+def enrol(home: Home, url: str = "", side: str = "customer") -> Witness:
+    return enrol_witness(
+        None, side=side, organisation="江州社保中心", vkey=str(home.vkey), fingerprint=home.vkey.fingerprint, url=url
+    )

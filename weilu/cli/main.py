@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from weilu.cli import witness
+from weilu.cli import witness, witnesses
 from weilu.cli.telling import tell, told
 from weilu.cli.trouble import Trouble, explained
 
@@ -58,7 +58,8 @@ def _evidence(command: argparse.ArgumentParser) -> None:
     export = what.add_parser("export", help=told("导出一件工单的证据"))
     export.add_argument("item", metavar=told("工单"), help=told("工单的编号或标识"))
     export.add_argument("--out", type=Path, required=True, metavar=told("目录"))
-    what.add_parser("key", help=told("打印证据日志的公钥"))
+    what.add_parser("key", help=told("打印证据日志的公钥和它的指纹"))
+    witnesses.arguments(what.add_parser("witness", help=told("登记、停用、请求见证")))
 
 
 def _init(args: argparse.Namespace) -> int:
@@ -120,6 +121,8 @@ def _verify(args: argparse.Namespace) -> int:
 def _evidence_command(args: argparse.Namespace) -> int:
     from weilu.cli.proof import export, show_key
 
+    if args.what == "witness":
+        return witnesses.run(args)
     return show_key() if args.what == "key" else export(args.item, args.out)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import django
 
+from weilu.cli.telling import tell
 from weilu.cli.trouble import Trouble
 
 
@@ -12,8 +13,11 @@ def show_key() -> int:
     """Print the log's public key, to be handed over by another way than the export."""
     django.setup()
     from weilu.cli.setup import first_keys
+    from weilu.evidence.checkpoint import parse_vkey
 
-    print(first_keys())
+    line = first_keys()
+    print(line)
+    tell(f"指纹　{parse_vkey(line).fingerprint}", trouble=True)  # beside the line, which may go into a file
     return 0
 
 

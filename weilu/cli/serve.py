@@ -35,9 +35,10 @@ def serve(*, with_worker: bool = True) -> int:
 
 
 def work() -> int:
-    """Run the worker in this process until SIGTERM or Ctrl-C: runs and evidence, and beside them background jobs."""
+    """Run the worker in this process until SIGTERM or Ctrl-C: runs, evidence; beside them jobs and the witnesses."""
     django.setup()
     need_tables()
+    from weilu.evidence import asking
     from weilu.execution.worker import work_forever
     from weilu.jobs.worker import work_forever as work_on_jobs
 
@@ -47,8 +48,10 @@ def work() -> int:
     # A thread of its own: a mail server that hangs must not keep a run waiting. If it ends, so does the process.
     beside = threading.Thread(target=work_on_jobs, args=(stop,), name="jobs", daemon=True)
     beside.start()
+    asked = asking.begin(stop)
     work_forever(stop)
     beside.join(PATIENCE / 2)
+    asked.join(PATIENCE / 2)
     return 0
 
 

@@ -7,7 +7,9 @@ from collections.abc import Collection
 from typing import Any, Self
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
+from weilu.evidence.checkpoint import COSIGNATURE, VerifierKey, parse_vkey
 from weilu.evidence.tree import leaf_hash
 from weilu.kernel.ids import uuid7
 from weilu.kernel.times import now
@@ -98,3 +100,63 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"checkpoint {self.size}"
+
+
+class Witnesses(models.QuerySet["Witness"]):
+    def active(self) -> Self:
+        """Those that are asked."""
+        return self.filter(retired_at=None)
+
+
+class Witness(models.Model):
+    """Somebody else's program that keeps what this log has signed, known by its key; a retired one stays on record."""
+
+    class Side(models.TextChoices):
+        CUSTOMER = "customer", gettext_lazy("甲方")
+        VENDOR = "vendor", gettext_lazy("乙方")
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    side = models.CharField(max_length=10, choices=Side.choices)
+    organisation = models.CharField(max_length=100)  # whose it is, as people know it
+    name = models.CharField(max_length=200, unique=True)  # as in its key, never used again
+    vkey = models.CharField(max_length=300)
+    url = models.CharField(max_length=300, default="", blank=True)  # "" is asked by file
+    enrolled_by = models.CharField(max_length=200)
+    enrolled_at = models.DateTimeField(default=now)
+    retired_by = models.CharField(max_length=200, default="", blank=True)
+    retired_at = models.DateTimeField(null=True, default=None)
+    retired_why = models.CharField(max_length=300, default="", blank=True)
+    asked_at = models.DateTimeField(null=True, default=None)
+    answered_at = models.DateTimeField(null=True, default=None)
+    finding = models.CharField(max_length=30, default="", blank=True)  # a key of words.FINDINGS; "" is well
+    finding_size = models.BigIntegerField(null=True, default=None)  # the size the witness named with it
+    finding_since = models.DateTimeField(null=True, default=None)
+
+    objects = Witnesses.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def key(self) -> VerifierKey:
+        return parse_vkey(self.vkey, COSIGNATURE)
+
+    @property
+    def fingerprint(self) -> str:
+        return self.key.fingerprint
+
+
+class Cosignature(models.Model):
+    """A witness's word that it saw a checkpoint; `line` is the proof, `at` the time it signed."""
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="cosignatures")
+    witness = models.ForeignKey(Witness, on_delete=models.PROTECT, related_name="cosignatures")
+    at = models.DateTimeField()
+    received_at = models.DateTimeField(default=now)
+    line = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["checkpoint", "witness"], name="one_cosignature")]
+
+    def __str__(self) -> str:
+        return f"{self.witness_id} {self.checkpoint_id}"

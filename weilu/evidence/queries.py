@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Max, QuerySet
 
 from weilu.evidence import tree
-from weilu.evidence.models import Checkpoint, Entry
+from weilu.evidence.models import Checkpoint, Entry, Witness
 from weilu.evidence.tiles import reader
 from weilu.kernel.refused import NotVisible
 
@@ -54,6 +54,14 @@ def fetch_entries_of(codes: Collection[str], item: str) -> list[Entry]:
     found = list(Entry.objects.visible_to(codes).filter(item=item).order_by("index")) if item else []
     if not found:
         raise NotVisible(item)
+    return found
+
+
+def fetch_witness(uid: uuid.UUID) -> Witness:
+    """The witness with this uid; raises NotVisible when there is none."""
+    found = Witness.objects.filter(uid=uid).first()
+    if found is None:
+        raise NotVisible(str(uid))
     return found
 
 

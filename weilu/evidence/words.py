@@ -6,6 +6,9 @@ KINDS = {
     "log.opened": gettext_lazy("日志启用"),
     "evidence.exported": gettext_lazy("导出存证包"),
     "evidence.export_failed": gettext_lazy("存证包没有导出成功"),
+    "evidence.witness_enrolled": gettext_lazy("登记见证"),
+    "evidence.witness_retired": gettext_lazy("停用见证"),
+    "evidence.witness_disagrees": gettext_lazy("见证不认这份日志"),
     "accounts.organisation_founded": gettext_lazy("登记单位"),
     "accounts.person_added": gettext_lazy("登记人员"),
     "accounts.role_given": gettext_lazy("授予角色"),
@@ -41,7 +44,28 @@ KINDS = {
     "records.number_cancelled": gettext_lazy("作废报告单编号"),
     "records.sheet_filed": gettext_lazy("报告单归档"),
     "notify.told": gettext_lazy("发通知"),
+    "notify.chosen": gettext_lazy("选择通知方式"),
+    "jobs.tried_again": gettext_lazy("再试后台任务"),
 }
+
+# What a witness's answer means, for whoever looks after the log: keys of `Witness.finding`.
+FINDINGS = {
+    "log_is_older": gettext_lazy(
+        "这份日志比见证记得的短：见证已签到 %(size)s 条。可能恢复了旧备份：按运维说明重新开启"
+    ),
+    "not_continued": gettext_lazy("见证签过的内容在这份日志里被改动。停止使用，从备份核对"),
+    "other_root": gettext_lazy("见证在 %(size)s 条处见过另一份日志。停止使用，从备份核对"),
+    "went_back": gettext_lazy("见证只记得 %(size)s 条，少于它签过的。它的存储被换过，停用它"),
+    "ahead": gettext_lazy("见证已签到 %(size)s 条，上次的答复没有收到。再请求一次"),
+    "unknown_here": gettext_lazy("见证没有登记这份日志，或登记的是另一个公钥"),
+    "wrong_signature": gettext_lazy("见证的答复里没有它对这个检查点的有效签名"),
+    "no_answer": gettext_lazy("见证没有应答"),
+}
+
+
+def finding_words(finding: str, size: int | None) -> str:
+    """What stands against a witness, in the language of the page; "" where all is well."""
+    return str(FINDINGS[finding]) % {"size": f"{size or 0:,}"} if finding else ""
 
 
 def kind_word(kind: str) -> str:

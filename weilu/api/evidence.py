@@ -1,0 +1,63 @@
+"""Acts on the evidence log."""
+
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from weilu.accounts.reader import reader
+from weilu.api.acts import Done
+from weilu.evidence import witnesses
+from weilu.evidence.models import Witness
+from weilu.evidence.queries import fetch_witness
+from weilu.kernel.refused import NotVisible
+
+router = Router()
+
+
+class WitnessIn(Schema):
+    """`fingerprint` is what the witness's own side reads out; without `url` it is asked by file."""
+
+    side: str
+    organisation: str
+    vkey: str
+    fingerprint: str
+    url: str = ""
+
+
+class WitnessEnd(Schema):
+    witness: UUID
+    why: str
+
+
+class WitnessAnswer(Schema):
+    witness: UUID
+    answer: str
+
+
+@router.post("/evidence/enrol_witness", response=Done)
+def enrol_witness(request: HttpRequest, body: WitnessIn) -> Done:
+    made = witnesses.enrol_witness(
+        reader(request),
+        side=body.side, organisation=body.organisation, vkey=body.vkey, fingerprint=body.fingerprint, url=body.url,
+    )  # fmt: skip
+    return Done(uid=str(made.uid))
+
+
+@router.post("/evidence/retire_witness", response=Done)
+def retire_witness(request: HttpRequest, body: WitnessEnd) -> Done:
+    found = witnesses.retire_witness(reader(request), _witness(request, body.witness), why=body.why)
+    return Done(uid=str(found.uid))
+
+
+@router.post("/evidence/take_answer", response=Done)
+def take_answer(request: HttpRequest, body: WitnessAnswer) -> Done:
+    found = witnesses.take_answer(reader(request), _witness(request, body.witness), answer=body.answer)
+    return Done(uid=str(found.uid))
+
+
+def _witness(request: HttpRequest, uid: UUID) -> Witness:
+    """Witnesses are the installation's: for whoever holds the right they exist, for others they do not."""
+    if not reader(request).codes_with("evidence.witnesses"):
+        raise NotVisible(str(uid))
+    return fetch_witness(uid)
