@@ -21,9 +21,9 @@ from weilu.jobs import worker
 from weilu.jobs.actions import try_again
 from weilu.jobs.models import Job
 from weilu.kernel.times import now
+from weilu.notify import kinds
 from weilu.notify import mailing as mails
 from weilu.notify.actions import choose, mark_read, put
-from weilu.notify.kinds import _relevance
 from weilu.notify.models import Mail, Notice
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +111,7 @@ def test_what_is_read_or_waits_no_more_is_left_out_at_sending_time(
     mailing: Mailbox, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setitem(
-        _relevance, "waits", lambda rows, person: {number for number, item, _about in rows if item == "here"}
+        kinds._relevance, "waits", lambda rows, person: {number for number, item, _about in rows if item == "here"}
     )
     tell(cast, cast.wang, item="gone")
     (read,) = tell(cast, cast.wang, item="here")

@@ -40,13 +40,13 @@ def start(box: Mailbox) -> Iterator[Start]:
 def people(box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Cast:
     configure(monkeypatch, smtp=box.settings())
     cast = make_cast()
-    choose(cast.wang, email="wang@jz.example.cn", digest_hour=9, choices={})
+    choose(cast.wang, email="wang@jz.example.cn", digest_hour=9, choices={"system": "now"})
     return cast
 
 
 def tell(cast: Cast, count: int = 1) -> None:
     for number in range(count):
-        put([cast.wang], f"待您办理 {number}", kind="waits", owner=cast.jz)
+        put([cast.wang], f"待您办理 {number}", kind="system", owner=cast.jz)
 
 
 def until(true: Callable[[], bool]) -> None:

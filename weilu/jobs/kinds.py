@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -52,13 +53,13 @@ class Kind:
     """A kind of job. `do` runs in the transaction that marks the job as done, so its effect is there exactly once.
 
     `outward` work (a mail) runs outside of any transaction, under a lease with heartbeat, and settles itself
-    what a crash in the middle means. After `tries` failures the job is given up; one with `times` waits for
-    its next time instead.
+    what a crash in the middle means. Work that answers an instant is done again then. After `tries` failures
+    the job is given up; one with `times` waits for its next time instead.
     """
 
     key: str
     title: str  # gettext_noop
-    do: Callable[[Doing], None]
+    do: Callable[[Doing], datetime | None]
     outward: bool = False
     tries: int = 10
     times: Times | None = None

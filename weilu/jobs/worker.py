@@ -6,7 +6,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Event, Thread
 
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
@@ -84,13 +84,12 @@ def _carry_out(kind: Kind, doing: Doing) -> None:
     try:
         if kind.outward:
             with _beating(doing):
-                kind.do(doing)
+                again = kind.do(doing)
             with doing.held():
-                _done(kind, doing)
+                _done(kind, doing, again)
         else:
             with doing.held():
-                kind.do(doing)
-                _done(kind, doing)
+                _done(kind, doing, kind.do(doing))
     except (Fenced, OperationalError, InterfaceError):
         raise  # the database is away or busy: the lease ends by itself, and somebody takes the job again
     except Hopeless as problem:
@@ -103,12 +102,12 @@ def _carry_out(kind: Kind, doing: Doing) -> None:
         _fail(kind, doing, _("程序出错（%(kind)s），详情在工作进程的日志里") % {"kind": type(problem).__name__})
 
 
-def _done(kind: Kind, doing: Doing) -> None:
+def _done(kind: Kind, doing: Doing, again: datetime | None) -> None:
     instant = now()
     row = Job.objects.filter(id=doing.job.id)
-    if kind.times is not None:
-        again = {"at": kind.times.after(instant), "tries": 0}
-        row.update(reason="", failed_at=None, lease_until=None, holder="", ended_at=instant, **again)
+    again = kind.times.after(instant) if kind.times is not None else again
+    if again is not None:
+        row.update(reason="", failed_at=None, lease_until=None, holder="", ended_at=instant, at=again, tries=0)
     else:
         row.update(state=Job.State.DONE, reason="", lease_until=None, holder="", ended_at=instant)
 

@@ -71,8 +71,10 @@ def tell(
     *,
     actor: str = "weilu",
     kind: str = SYSTEM,
+    about: dict[str, Any] | None = None,
+    key: str = "",
 ) -> int:
-    """`put`, with evidence; answers how many were told.
+    """`put`, with evidence; answers how many were told, which with a `key` may be none.
 
     Evidence lists by name who was told and what (EVERY_USER_TOLD). Raises Refused when nobody is left to tell.
     """
@@ -81,15 +83,24 @@ def tell(
         raise Refused(_("没有可以通知的人。先登记系统的用户"), EVERY_USER_TOLD, help=_("系统管理员可以登记"))
     title = text.line(title, _("通知标题"), field="title")
     body = text.prose(body, _("通知内容"), field="body", longest=20_000, required=False)
-    put(told, title, kind=kind, owner=owner, item=item, body=body, link=link)
+    made = put(told, title, kind=kind, owner=owner, item=item, body=body, link=link, about=about, key=key)
+    if not made:
+        return 0
     stage(
         "notify.told",
-        {"title": title, "body": body, "people": sorted(person.actor for person in told)},
+        {"title": title, "body": body, "people": sorted(one.person.actor for one in made)},
         actor=actor,
         org=owner.code,
         item=item,
     )
-    return len(told)
+    return len(made)
+
+
+def settle(item: str, kinds: Iterable[str], *, still: set[int]) -> None:
+    """What notices of an item asked for is done: they are read, apart from those about the seats `still` open."""
+    unread = Notice.objects.filter(item=item, kind__in=kinds, read_at=None)
+    done = [one.id for one in unread if one.about.get("seat") not in still]
+    Notice.objects.filter(id__in=done).update(read_at=now())
 
 
 @action("notify.mark_read")

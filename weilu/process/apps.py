@@ -7,6 +7,13 @@ class ProcessConfig(AppConfig):
     label = "process"
 
     def ready(self) -> None:
+        from weilu.jobs.kinds import register
+        from weilu.notify.kinds import ESCALATION, REMINDER, WAITS, register_relevance
+        from weilu.process import deadlines, notices
         from weilu.process.search import teach
 
         connection_created.connect(teach)
+        for kind in (notices.WAITING, notices.REQUESTER, deadlines.WATCH, deadlines.SWEEP):
+            register(kind)
+        notices.subscribe_all()
+        register_relevance((WAITS, REMINDER, ESCALATION), notices.still_waiting)

@@ -1,0 +1,121 @@
+"""Who hears of what happens to an item: whom it waits for, who requested it, who was urged or sent a copy."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from weilu.accounts.models import Person
+from weilu.jobs.actions import enqueue
+from weilu.jobs.kinds import Doing, Kind
+from weilu.kernel.events import subscribe
+from weilu.notify.actions import put, settle
+from weilu.notify.kinds import COPY, ESCALATION, REMINDER, REQUESTED, WAITS
+from weilu.process.about_seat import about_item, about_seat, link_of, step_title
+from weilu.process.deadlines import watch
+from weilu.process.flow import Step, parse_flow
+from weilu.process.models import Opinion, Seat, WorkItem
+
+
+def subscribe_all() -> None:
+    """Hear what the acts of this room announce; called once by `apps.py`."""
+    subscribe("process.step_entered", on_step_entered)
+    subscribe("process.item_returned", on_item_returned)
+    subscribe("process.item_closed", on_item_closed)
+    subscribe("process.urged", on_urged)
+    subscribe("process.copied", on_copied)
+
+
+def on_step_entered(item: WorkItem, step: Step, **_more: Any) -> None:
+    """A worker tells whom the item waits for; the act itself writes one row for it."""
+    if not step.auto:
+        enqueue(WAITING.key, {"item": item.id, "step": step.key}, org=item.owner.code)
+
+
+def on_item_returned(item: WorkItem, by: Person, to: str, **_more: Any) -> None:
+    """Who requested the item hears that it went back."""
+    if by.id != item.requester_id:
+        enqueue(REQUESTER.key, {"item": item.id, "to": to}, org=item.owner.code)
+
+
+def on_item_closed(item: WorkItem, **_more: Any) -> None:
+    """Who requested the item hears that it is done."""
+    enqueue(REQUESTER.key, {"item": item.id, "to": ""}, org=item.owner.code)
+
+
+@translation.override("zh-hans")
+def on_urged(item: WorkItem, by: Person, people: Iterable[Person], **_more: Any) -> None:
+    """Whoever is urged hears it at once."""
+    seats = Seat.objects.filter(item=item, open=True, person__in=[person.id for person in people])
+    for seat in seats.select_related("item__flow", "item__owner", "visit", "person"):
+        words = {"name": by.name, "number": item.number, "step": step_title(seat)}
+        title = _("%(name)s 催办：%(number)s %(step)s") % words
+        put(
+            [seat.person], title, kind=WAITS, owner=seat.item.owner, item=str(item.uid), link=link_of(item),
+            about=about_seat(seat), by=by,
+        )  # fmt: skip
+
+
+@translation.override("zh-hans")
+def on_copied(item: WorkItem, by: Person, people: Iterable[Person], **_more: Any) -> None:
+    """Whoever is sent a copy finds it among their notices; there is nothing for them to do."""
+    title = _("%(name)s 抄送：%(number)s %(title)s") % {"name": by.name, "number": item.number, "title": item.title}
+    put(
+        people, title[:200], kind=COPY, owner=item.owner, item=str(item.uid), link=link_of(item),
+        about=about_item(item), by=by,
+    )  # fmt: skip
+
+
+def tell_waiting(doing: Doing) -> None:
+    """Tell whom a step waits for, if it still does, and look after its deadline; whose act led here knows it."""
+    item = WorkItem.objects.select_related("flow", "owner").get(id=doing.payload["item"])
+    seats = list(
+        Seat.objects.filter(item=item, open=True).select_related("item__flow", "item__owner", "visit", "person")
+    )
+    settle(str(item.uid), (WAITS, REMINDER, ESCALATION), still={seat.id for seat in seats})
+    last = Opinion.objects.filter(item=item).order_by("-id").values_list("person_id", flat=True).first()
+    for seat in (one for one in seats if one.visit.step == doing.payload["step"]):
+        watch(seat)
+        if seat.person_id == last:
+            continue
+        title = _("待您办理：%(number)s %(step)s") % {"number": item.number, "step": step_title(seat)}
+        put(
+            [seat.person], title, kind=WAITS, owner=item.owner, item=str(item.uid), link=link_of(item),
+            about=about_seat(seat), key=f"waits:{seat.id}",
+        )  # fmt: skip
+
+
+def tell_requester(doing: Doing) -> None:
+    """Tell who requested an item that it was returned or is done, unless they did it, or it waits for them anyway."""
+    item = WorkItem.objects.select_related("flow", "owner", "requester").get(id=doing.payload["item"])
+    settle(str(item.uid), (WAITS, REMINDER, ESCALATION), still=_open_seats(item))
+    said = Opinion.objects.filter(item=item).order_by("-id").values_list("person_id", flat=True).first()
+    if said == item.requester_id or Seat.objects.filter(item=item, person=item.requester, open=True).exists():
+        return
+    words = {"number": item.number, "title": item.title}
+    if doing.payload["to"]:
+        step = parse_flow(item.flow.source).step(doing.payload["to"]).title
+        title = _("已退回到「%(step)s」：%(number)s %(title)s") % (words | {"step": step})
+    else:
+        title = _("已办结：%(number)s %(title)s") % words
+    put(
+        [item.requester], title[:200], kind=REQUESTED, owner=item.owner, item=str(item.uid), link=link_of(item),
+        about=about_item(item),
+    )  # fmt: skip
+
+
+def _open_seats(item: WorkItem) -> set[int]:
+    return set(Seat.objects.filter(item=item, open=True).values_list("id", flat=True))
+
+
+def still_waiting(rows: Sequence[tuple[int, str, dict[str, object]]], person: int) -> set[int]:
+    """The notices whose seat is still open: what a mail may still say of waiting."""
+    seats = {number for _id, _item, about in rows if isinstance(number := about.get("seat"), int)}
+    open_seats = set(Seat.objects.filter(id__in=seats, open=True).values_list("id", flat=True))
+    return {number for number, _item, about in rows if about.get("seat") in open_seats}
+
+
+WAITING = Kind("process.tell_waiting", gettext_noop("通知等谁办理"), tell_waiting)
+REQUESTER = Kind("process.tell_requester", gettext_noop("通知发起人"), tell_requester)
