@@ -99,10 +99,10 @@ def test_the_list_goes_on_where_the_last_row_ended(cast: Cast):
         make_change(cast, place, f"第 {number:02d} 项")
     client = signed_in(cast.chen)
     first = client.get("/").context
-    second = client.get(f"/?after={first['more']}").context
+    second = client.get(first["next_url"]).context
     titles = [line.row.item.title for line in [*first["rows"], *second["rows"]]]
 
-    assert (len(first["rows"]), len(second["rows"]), second["more"]) == (50, 2, "")
+    assert (len(first["rows"]), len(second["rows"]), second["next_url"]) == (50, 2, "")
     assert titles == sorted(titles)
 
 

@@ -15,6 +15,7 @@ RIGHTS = {
     "systems.manage": _("管理系统"),
     "flows.publish": _("发布流程"),
     "sheets.cancel": _("作废报告单编号"),
+    "filters.share": _("共享筛选"),
     "jobs.manage": _("管理后台任务"),
 }
 
@@ -38,7 +39,7 @@ ROLES = {
     for role in (
         _role("requester", _("申请人"), "changes.request"),
         _role("department_head", _("部门负责人"), "changes.request"),
-        _role("technical_head", _("技术部门负责人"), "changes.request"),
+        _role("technical_head", _("技术部门负责人"), "changes.request", "filters.share"),
         _role("leader", _("用户领导"), "evidence.export"),
         _role("security_office", _("信息安全领导办公室"), "evidence.export"),
         _role(
@@ -50,9 +51,10 @@ ROLES = {
             "evidence.export",
             "evidence.witnesses",
             "sheets.cancel",
+            "filters.share",
             "jobs.manage",
         ),
         _role("engineer", _("维护工程师"), "evidence.export"),
-        _role("development_head", _("软件开发负责人"), "evidence.export"),
+        _role("development_head", _("软件开发负责人"), "evidence.export", "filters.share"),
     )
 }

@@ -1,17 +1,44 @@
 """Searching and lists, as the pages have them."""
 
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Router, Schema
 
 from weilu.accounts.reader import reader
+from weilu.api.acts import Done
 from weilu.api.reads import row_data
+from weilu.process import list_actions
+from weilu.process.kept import SavedFilter
 from weilu.process.lists import found_rows
+from weilu.process.models import WorkItem
 from weilu.process.search import find
 
-router = Router()
+router = Router(tags=["read"])
+acts = Router(tags=["act"])
+
+
+class ItemRef(Schema, extra="forbid"):
+    item: UUID
+
+
+class FilterIn(Schema):
+    """`query` as it stands in the address of the list: system=…&due=today."""
+
+    title: str
+    tab: str
+    query: str
+    shared: bool = False
+
+
+class FilterRef(Schema, extra="forbid"):
+    filter: UUID
+
+
+class ColumnsIn(Schema):
+    columns: list[str]
 
 
 @router.get("/search", summary="Work items by number or by words")
@@ -22,3 +49,44 @@ def search(request: HttpRequest, q: str = "", after: str = "") -> dict[str, Any]
     except ValueError as problem:
         raise BadRequest(str(problem)) from None
     return {"items": [row_data(row) for row in found_rows(reader(request), found.ids)], "next": found.next}
+
+
+@acts.post("/process/watch_item", response=Done)
+def watch_item(request: HttpRequest, act: ItemRef) -> Done:
+    item = WorkItem.objects.fetch(reader(request), act.item)
+    list_actions.watch_item(reader(request), item)
+    return Done(uid=str(item.uid), number=item.number)
+
+
+@acts.post("/process/unwatch_item", response=Done)
+def unwatch_item(request: HttpRequest, act: ItemRef) -> Done:
+    item = WorkItem.objects.fetch(reader(request), act.item)
+    list_actions.unwatch_item(reader(request), item)
+    return Done(uid=str(item.uid), number=item.number)
+
+
+@acts.post("/process/save_filter", response=Done)
+def save_filter(request: HttpRequest, act: FilterIn) -> Done:
+    return Done(uid=str(list_actions.save_filter(reader(request), **act.dict()).uid))
+
+
+@acts.post("/process/drop_filter", response=Done)
+def drop_filter(request: HttpRequest, act: FilterRef) -> Done:
+    list_actions.drop_filter(reader(request), SavedFilter.objects.fetch(reader(request), act.filter))
+    return Done(uid=str(act.filter))
+
+
+@acts.post("/process/choose_columns", response=Done)
+def choose_columns(request: HttpRequest, act: ColumnsIn) -> Done:
+    list_actions.choose_columns(reader(request), act.columns)
+    return Done()
+
+
+@router.get("/filters", summary="Saved filters: one's own, and those shared in one's organisation")
+def filters(request: HttpRequest) -> list[dict[str, Any]]:
+    """Each with the list it is for and its query."""
+    found = SavedFilter.objects.usable_by(reader(request))
+    return [
+        {"uid": str(one.uid), "title": one.title, "tab": one.tab, "query": one.query, "shared": one.shared}
+        for one in found
+    ]

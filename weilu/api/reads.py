@@ -1,6 +1,5 @@
 """What the API tells: the same querysets as the pages, in cursor pages."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,27 +10,28 @@ from ninja import Router
 from weilu.accounts.reader import reader
 from weilu.changes.queries import change_view
 from weilu.kernel.times import iso
-from weilu.process import queries
-from weilu.process.queries import Row
+from weilu.process import lists
+from weilu.process.filters import read_filters
+from weilu.process.queries import PAGE, Row
 from weilu.systems.models import Installation, System
 
 router = Router()
-LISTS: dict[str, Callable[..., list[Row]]] = {
-    "todo": queries.todo,
-    "done": queries.done,
-    "mine": queries.mine,
-    "all": queries.all_items,
-}
 
 
-@router.get("/items", summary="Work items: todo, done, mine or all")
-def items(request: HttpRequest, list: str = "todo", after: str = "") -> dict[str, Any]:
-    """One page of items and the cursor of the next; `next` is empty on the last page."""
+@router.get("/items", summary="Work items: todo, done, mine, watched or all")
+def items(
+    request: HttpRequest, list: str = "todo", after: str = "", kind: str = "", system: str = "", priority: str = "",
+    due: str = "", state: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """One page of items and the cursor of the next; `next` is empty on the last page. Filters are those of the pages:
+    `system` is a uid, `due` overdue, today or week, `state` open or closed.
+    """
+    named = {"kind": kind, "system": system, "priority": priority, "due": due, "state": state}
     try:
-        rows = LISTS[list](reader(request), after=after)
-    except (KeyError, ValueError, OverflowError, OSError) as problem:  # no such list, or not a cursor we gave
+        rows = lists.rows(reader(request), list, read_filters(named), after)
+    except (KeyError, ValueError, OverflowError, OSError) as problem:  # no such list or value, or not our cursor
         raise BadRequest(str(problem)) from None
-    following = rows[-1].cursor if len(rows) == queries.PAGE else ""
+    following = rows[-1].cursor if len(rows) == PAGE else ""
     return {"items": [row_data(row) for row in rows], "next": following}
 
 

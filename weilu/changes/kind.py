@@ -14,6 +14,7 @@ RUN_FACTS = (
 )
 CHANGE = Kind(
     key="change",
+    title="变更",
     flows="changes",
     page="changes:change",
     right="changes.request",

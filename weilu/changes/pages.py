@@ -17,7 +17,7 @@ from weilu.evidence.queries import indexes
 from weilu.kernel.times import now
 from weilu.process.chart import draw
 from weilu.process.models import Opinion, StepVisit
-from weilu.process.pages import Moment, chips, neighbours, timeline
+from weilu.process.pages import Moment, chips, neighbours, timeline, watches
 from weilu.process.rules import Gate
 from weilu.process.vocabulary import fact_title
 from weilu.records.models import RecordSheet
@@ -79,7 +79,8 @@ def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, An
     item = found.change.item
     return {
         "found": found, "change": found.change, "view": found.view, "item": item, "now": now(),
-        "chart": draw(found.view), "near": neighbours(reader, item), "need": found.needs[0] if found.needs else None,
+        "chart": draw(found.view), "near": neighbours(reader, item), "watching": watches(reader, item),
+        "need": found.needs[0] if found.needs else None,
         "plan": found.plans[0] if found.plans else None, "against": _against(found, old),
         "plan_lines": lines(found.plans[0].content) if found.plans else [], "window": window_of(found),
         "moments": moments, "chips": chips(moments), "seals": _seals(moments), "form": form_of(found),

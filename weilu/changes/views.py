@@ -15,9 +15,11 @@ from weilu.changes.models import Feedback
 from weilu.changes.queries import change_of, change_view, installations_of
 from weilu.kernel.refused import Refused, Stale
 from weilu.kernel.rights import SIGNED_IN, right
-from weilu.process import queries
+from weilu.process import columns, lists
 from weilu.process.actions import return_item, sign_step
+from weilu.process.filters import Filters
 from weilu.process.pages import lines, neighbours
+from weilu.process.queries import PAGE
 
 
 @right(SIGNED_IN)
@@ -27,10 +29,10 @@ def changes(request: HttpRequest) -> HttpResponse:
     after = request.GET.get("after", "")
     if after and not (after.isascii() and after.isdigit() and len(after) < 19):
         raise BadRequest("after")
-    rows = queries.all_items(reader(request), "change", after)
+    rows = lists.rows(reader(request), "all", Filters(kind="change"), after)
     shown = {
-        "rows": lines(rows, reader(request)), "after": after,
-        "more": rows[-1].cursor if len(rows) == queries.PAGE else "",
+        "rows": lines(rows, reader(request)), "after": after, "columns": columns.chosen(reader(request)),
+        "more": rows[-1].cursor if len(rows) == PAGE else "",
         "may_request": "changes.request" in reader(request).rights,
     }  # fmt: skip
     return render(request, "changes/changes.html", shown)

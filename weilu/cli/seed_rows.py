@@ -161,7 +161,8 @@ class _Made:
     def _wait(self, visit: int, step: Step) -> None:
         """The present step: its seats are open, it falls due some working days around `until`."""
         opened = max(self.at, self.batch.until - timedelta(hours=self.random.randrange(1, 60)))
-        self.due = opened + timedelta(hours=3 * step.hours)
+        due = opened + timedelta(hours=3 * step.hours)
+        self.due = due.replace(hour=1 + due.hour % 9, minute=0, second=0, microsecond=0)  # in office hours
         self._visit(visit, step, "open", opened, "", self.due, None)
         seats = self.batch.rows[Seat]
         seats.extend((visit, self.item, person, True, self.due, opened) for person in self._asked(step))

@@ -63,6 +63,8 @@ class WorkItem(Owned):
         indexes = [
             models.Index(fields=["owner", "due_at", "id"], condition=Q(state="open"), name="open_items"),
             models.Index(fields=["requester", "-id"], name="items_by_requester"),
+            models.Index(fields=["owner", "-id"], name="items_of_owner"),
+            models.Index(fields=["system", "-id"], name="items_of_system"),
         ]
 
     def __str__(self) -> str:
@@ -144,6 +146,7 @@ class Opinion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["visit", "person"], name="one_opinion")]
+        indexes = [models.Index(fields=["person", "-id"], name="said_by_person")]
 
 
 class Fact(models.Model):

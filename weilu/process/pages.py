@@ -13,12 +13,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from weilu.accounts.models import Person
-from weilu.process.models import Opinion, Seat, StepVisit, WorkItem
-from weilu.process.queries import CAP, ItemView, Row
+from weilu.kernel.times import now
+from weilu.process.kept import Watch
+from weilu.process.lists import Gates, place_of, todo_count
+from weilu.process.models import Opinion, StepVisit, WorkItem
+from weilu.process.queries import ItemView, Row
 from weilu.process.vocabulary import kind_of
 from weilu.ui.retold import retold
 
-TABS = (("todo", gettext_lazy("待办")), ("done", gettext_lazy("已办")), ("mine", gettext_lazy("我发起")))
+TABS = (
+    ("todo", gettext_lazy("待办")),
+    ("done", gettext_lazy("已办")),
+    ("mine", gettext_lazy("我发起")),
+    ("watched", gettext_lazy("关注")),
+)
 EVENT_ICONS = {"file": "file-text", "run": "player-play", "notice": "bell", "flow": "git-branch"}
 
 
@@ -42,6 +50,12 @@ class Line:
     waiting_more: str
     place: str
     overdue: bool
+    gates: Gates | None = None
+
+    @property
+    def picked(self) -> str:
+        """What is sent when the row is ticked: the item as it is shown here."""
+        return f"{self.row.item.uid}:{self.row.item.turn}:{self.row.item.subject}"
 
 
 def tabs(counted: Mapping[str, int]) -> list[Tab]:
@@ -54,15 +68,20 @@ def item_url(item: WorkItem) -> str:
     return reverse(kind_of(item.kind).page, args=[item.uid])
 
 
-def lines(rows: Iterable[Row], reader: Person, *, in_turn: bool = False, at: datetime | None = None) -> list[Line]:
+def lines(
+    rows: Iterable[Row],
+    reader: Person,
+    *,
+    in_turn: bool = False,
+    at: datetime | None = None,
+    gates: Mapping[int, Gates] | None = None,
+) -> list[Line]:
     """The lines of a list as `reader` sees them; asks the database nothing."""
-    from weilu.kernel.times import now
-
     at = at or now()
-    return [_line(row, reader, at, in_turn) for row in rows]
+    return [_line(row, reader, at, in_turn, (gates or {}).get(row.item.id)) for row in rows]
 
 
-def _line(row: Row, reader: Person, at: datetime, in_turn: bool) -> Line:
+def _line(row: Row, reader: Person, at: datetime, in_turn: bool, gates: Gates | None) -> Line:
     people = sorted(row.waiting, key=lambda person: person != reader)
     others = [person.name for person in people if person != reader]
     more = ""
@@ -80,7 +99,7 @@ def _line(row: Row, reader: Person, at: datetime, in_turn: bool) -> Line:
     first = people[0] if people else None
     name = _("您") if first == reader else first.name if first else ""
     late = row.due_at is not None and row.due_at <= at and row.step is not None
-    return Line(row, item_url(row.item), first, name, more, place, late)
+    return Line(row, item_url(row.item), first, name, more, place, late, gates)
 
 
 @dataclass(frozen=True)
@@ -152,17 +171,19 @@ class Neighbours:
 
 
 def neighbours(person: Person, item: WorkItem) -> Neighbours:
-    """The items before and after this one in my work, by one query over at most CAP seats."""
-    seats = Seat.objects.todo(person).values_list("item__uid", "item__kind")[:CAP]
-    queue = [(uid, reverse(kind_of(kind).page, args=[uid])) for uid, kind in seats]
-    place = next((place for place, (uid, _url) in enumerate(queue) if uid == item.uid), -1)
-    before = queue[place - 1][1] if place > 0 else ""
-    after = queue[place + 1][1] if 0 <= place < len(queue) - 1 else ""
-    if place < 0 and queue:
-        after = queue[0][1]
-    return Neighbours(place + 1, len(queue), before, after)
+    """The items before and after this one in my work."""
+    found = place_of(person, item)
+    previous, following = (
+        reverse(kind_of(one[1]).page, args=[one[0]]) if one else "" for one in (found.previous, found.next)
+    )
+    return Neighbours(found.place, found.total, previous, following)
 
 
 def waiting_for(person: Person) -> int:
-    """How many items wait for `person`, to CAP + 1 at most."""
-    return Seat.objects.filter(person=person, open=True)[: CAP + 1].count()
+    """How many items wait for `person`, to CAP at most."""
+    return todo_count(person)
+
+
+def watches(person: Person, item: WorkItem) -> bool:
+    """Whether `person` follows the item."""
+    return Watch.objects.filter(person=person, item=item).exists()

@@ -1,4 +1,4 @@
-"""Addresses of my work and of searching."""
+"""Addresses of my work, of lists and of searching."""
 
 from django.urls import path
 
@@ -7,5 +7,13 @@ from weilu.process import list_views, views
 app_name = "process"
 urlpatterns = [
     path("", views.my_work, name="my_work"),
+    path("items/", views.items, name="items"),
+    path("items/<str:uid>/watch", list_views.watch, name="watch"),
     path("search", list_views.search, name="search"),
+    path("lists.xlsx", list_views.export, name="export"),
+    path("lists/columns", list_views.choose_columns, name="columns"),
+    path("lists/filters", list_views.save_filter, name="save_filter"),
+    path("lists/filters/<str:uid>/drop", list_views.drop_filter, name="drop_filter"),
+    path("bulk", list_views.bulk, name="bulk"),
+    path("bulk/sign", list_views.bulk_sign, name="bulk_sign"),
 ]

@@ -1,43 +1,71 @@
-"""My work: what waits for me, what I have signed, what I asked for."""
+"""My work: what waits for me, what I have signed, asked for and follow; and every item one may see."""
 
-from collections.abc import Callable
+from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from weilu.accounts.models import Person
 from weilu.accounts.reader import reader
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.kernel.times import now
-from weilu.process import queries
-from weilu.process.pages import lines, tabs
+from weilu.process import columns, lists
+from weilu.process.chips import list_url, menus, saved_chips
+from weilu.process.filters import Filters, read_filters
+from weilu.process.list_actions import SHARE
+from weilu.process.pages import TABS, lines, tabs
+from weilu.process.queries import PAGE
 from weilu.ui.dates import today_left
 
-LISTS: dict[str, Callable[[Person, str], list[queries.Row]]] = {
-    "todo": queries.todo,
-    "done": queries.done,
-    "mine": queries.mine,
-}
+MINE = frozenset(key for key, _title in TABS)
+
+
+def asked(request: HttpRequest) -> Filters:
+    """The filters in the address; a value no chip offers is a bad request."""
+    try:
+        return read_filters(request.GET.dict())
+    except ValueError as problem:
+        raise BadRequest(str(problem)) from None
 
 
 @right(SIGNED_IN)
 @require_GET
 def my_work(request: HttpRequest) -> HttpResponse:
-    """Fifty rows of one of the three lists; the next fifty are asked for by the last row's cursor."""
+    """Fifty rows of one of the four lists of my work."""
     tab = request.GET.get("tab", "todo")
-    after = request.GET.get("after", "")
-    try:
-        rows = LISTS[tab](reader(request), after)
-    except (KeyError, ValueError, OverflowError, OSError) as problem:
-        raise BadRequest(str(problem)) from None
+    if tab not in MINE:
+        raise BadRequest("tab")
+    counted = lists.counts(reader(request))
     instant = now()
-    counted = queries.counts(reader(request))
-    shown = {
-        "tab": tab, "tabs": tabs(counted), "after": after, "now": instant, "today_left": today_left(instant),
-        "rows": lines(rows, reader(request), in_turn=tab == "todo"),
-        "more": rows[-1].cursor if len(rows) == queries.PAGE else "",
-        "total": counted[tab], "may_request": "changes.request" in reader(request).rights,
+    shown = _list(request, tab, counted["todo"]) | {
+        "tabs": tabs(counted), "now": instant, "today_left": today_left(instant),
+        "may_request": "changes.request" in reader(request).rights,
     }  # fmt: skip
     return render(request, "process/my_work.html", shown)
+
+
+@right(SIGNED_IN)
+@require_GET
+def items(request: HttpRequest) -> HttpResponse:
+    """Every item one may see, newest first."""
+    return render(request, "process/items.html", _list(request, "all", None))
+
+
+def _list(request: HttpRequest, tab: str, total: int | None) -> dict[str, Any]:
+    """What the page of any list shows: the next fifty are asked for by the last row's cursor."""
+    person, filters, after = reader(request), asked(request), request.GET.get("after", "")
+    try:
+        rows = lists.rows(person, tab, filters, after)
+    except (ValueError, OverflowError, OSError) as problem:
+        raise BadRequest(str(problem)) from None
+    more = rows[-1].cursor if len(rows) == PAGE else ""
+    gates = lists.gates_of_rows(rows) if tab == "todo" else {}
+    chips = saved_chips(person, tab, filters, total)
+    return {
+        "tab": tab, "filters": filters, "after": after, "chips": chips, "menus": menus(person, tab, filters),
+        "rows": lines(rows, person, in_turn=tab == "todo", gates=gates), "may_share": SHARE in person.rights,
+        "columns": columns.chosen(person), "every_column": columns.COLUMNS.values(),
+        "next_url": list_url(tab, filters, after=more) if more else "", "back": request.get_full_path(),
+        "own": next((chip.kept for chip in chips if chip.on and chip.kept and chip.kept.person_id == person.id), None),
+    }  # fmt: skip

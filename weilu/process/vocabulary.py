@@ -35,6 +35,7 @@ class Kind:
     facets: Mapping[str, tuple[object, ...]] = field(default_factory=dict)  # each with every value it can have
     facts: Mapping[str, str] = field(default_factory=dict)  # each with the step from which on it can be on record
     required: tuple[Required, ...] = ()  # in order
+    title: str = ""  # what people call it (a source string)
 
     @property
     def every_facets(self) -> list[Facets]:
@@ -75,3 +76,14 @@ def rooms_with_flows() -> list[str]:
 def fact_title(key: str) -> str:
     """What the gate of a fact is called, in the language of the page; a fact nobody registered shows its key."""
     return _(_facts.get(key, key))
+
+
+def kind_keys() -> list[str]:
+    """The kinds of work that rooms declare."""
+    return list(_kinds)
+
+
+def kind_title(key: str) -> str:
+    """What a kind of work is called, in the language of the page; one without a title shows its key."""
+    title = _kinds[key].title if key in _kinds else ""
+    return _(title) if title else key

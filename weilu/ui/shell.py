@@ -20,6 +20,7 @@ class Place:
 
 DAILY = (
     Place("/", "inbox", _("我的工作")),
+    Place("/items/", "files", _("工单")),
     Place("/runs/", "player-play", _("执行")),
 )
 BUSINESS = (Place("/changes/", "git-branch", _("变更升级")),)

@@ -22,6 +22,12 @@
     if (link) link.click();
   }
 
+  // Ticks the selected row; ticking signs nothing.
+  function pick() {
+    const box = document.querySelector('[data-row][aria-selected="true"] [name="item"]');
+    if (box) box.click();
+  }
+
   function follow(selector) {
     const link = document.querySelector(selector);
     if (link) link.click();
@@ -40,6 +46,7 @@
     j: () => move(1),
     k: () => move(-1),
     e: open,
+    x: pick,
     s: () => focus("[data-sign]"),
     r: () => follow("[data-return]"),
     "[": () => follow("[data-previous]"),

@@ -28,7 +28,7 @@
     const chip = event.target.closest("[data-show]");
     if (chip) filter(chip);
     // A click beside an open menu closes it.
-    document.querySelectorAll("details[open].org, .rail-foot details[open]").forEach((menu) => {
+    document.querySelectorAll("details[open].org, .rail-foot details[open], details[open][data-menu]").forEach((menu) => {
       if (!menu.contains(event.target)) menu.open = false;
     });
   });
@@ -52,6 +52,31 @@
       row.hidden = Boolean(chip.dataset.show) && !row.dataset.kind.split(" ").includes(chip.dataset.show);
     });
   }
+
+  // Rows ticked: how many, and how many of them can be signed together.
+  document.querySelectorAll("[data-picking]").forEach((form) => {
+    const bar = form.querySelector("[data-bulk]");
+    const all = form.querySelector("[data-pick-all]");
+    const boxes = [...form.querySelectorAll('[name="item"]')];
+    const tell = () => {
+      const ticked = boxes.filter((box) => box.checked);
+      const ready = ticked.filter((box) => !("not" in box.dataset)).length;
+      const words = ready === ticked.length ? bar.dataset.ready : bar.dataset.mixed;
+      bar.querySelector("[data-bulk-words]").textContent = words.replace("%s", ticked.length).replace("%r", ready);
+      all.checked = boxes.length > 0 && ticked.length === boxes.length;
+      all.indeterminate = ticked.length > 0 && !all.checked;
+    };
+    all.addEventListener("change", () => {
+      boxes.forEach((box) => (box.checked = all.checked));
+      tell();
+    });
+    form.addEventListener("change", tell);
+    form.addEventListener("reset", () => setTimeout(tell));
+    tell();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") document.querySelectorAll("details[open][data-menu]").forEach((menu) => (menu.open = false));
+  });
 
   // A form is sent once: the second click finds the button shut until the page answers.
   document.addEventListener("submit", (event) => {

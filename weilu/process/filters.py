@@ -1,0 +1,85 @@
+"""What a list is narrowed by: read from an address, written back into one, put to a queryset."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from weilu.accounts.models import Person
+from weilu.kernel.times import SHANGHAI
+from weilu.process.vocabulary import kind_keys
+from weilu.systems.models import System
+
+DUE = {"overdue": _("已逾期"), "today": _("今天到期"), "week": _("七天内到期")}
+PRIORITIES = {"urgent": _("紧急"), "important": _("重要"), "normal": _("一般")}
+STATES = {"open": _("进行中"), "closed": _("已办结")}
+NAMES = ("kind", "system", "priority", "due", "state")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Each "" is no restriction; `system` is a uid."""
+
+    kind: str = ""
+    system: str = ""
+    priority: str = ""
+    due: str = ""
+    state: str = ""
+
+    @property
+    def query(self) -> str:
+        """As it stands in an address, always in the same order; "" when nothing is narrowed."""
+        return urlencode([(name, getattr(self, name)) for name in NAMES if getattr(self, name)])
+
+    def but(self, **over: str) -> Filters:
+        """The same with some of them otherwise."""
+        return replace(self, **over)
+
+
+def read_filters(given: Mapping[str, str]) -> Filters:
+    """The filters an address names; raises ValueError for a value no chip offers."""
+    found = Filters(**{name: str(given.get(name, "")) for name in NAMES})
+    known: tuple[tuple[str, Any], ...] = (
+        (found.kind, kind_keys()), (found.priority, PRIORITIES), (found.due, DUE), (found.state, STATES),
+    )  # fmt: skip
+    for value, choices in known:
+        if value and value not in choices:
+            raise ValueError(value)
+    if found.system:
+        found = found.but(system=str(uuid.UUID(found.system)))
+    return found
+
+
+def narrow(
+    rows: QuerySet[Any], filters: Filters, person: Person, at: datetime, *, item: str = "item__", due: str = "due_at"
+) -> QuerySet[Any]:
+    """`rows` narrowed: `item` leads from a row to its work item, `due` names what says when it falls due."""
+    wanted = Q()
+    for name in ("kind", "priority", "state"):
+        if value := getattr(filters, name):
+            wanted &= Q(**{f"{item}{name}": value})
+    if filters.system:
+        system = System.objects.visible_to(person).filter(uid=filters.system).values_list("id", flat=True).first()
+        wanted &= Q(**{f"{item}system_id": system or 0})
+    if filters.due:
+        wanted &= Q(**{f"{due}__lt": until(filters.due, at)})
+        if filters.due != "overdue":
+            wanted &= Q(**{f"{due}__gte": at})
+        if due != "due_at" or not item:
+            wanted &= Q(**{f"{item}state": "open"})
+    return rows.filter(wanted)
+
+
+def until(due: str, at: datetime) -> datetime:
+    """The instant before which something falls due that is `due` at `at`."""
+    if due == "overdue":
+        return at
+    midnight = at.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=1 if due == "today" else 7)
