@@ -48,7 +48,7 @@ def list_url(tab: str, filters: Filters, **more: str) -> str:
 def saved_chips(person: Person, tab: str, filters: Filters, total: int | None) -> list[Chip]:
     """The whole list, what falls due today, and the filters kept for this list; counted where few wait."""
     whole = {"todo": _("全部待办"), "all": _("全部工单")}.get(tab, _("全部"))
-    offered = [(whole, Filters(), None)]
+    offered: list[tuple[str, Filters, SavedFilter | None]] = [(whole, Filters(), None)]
     if tab == "todo":
         offered.append((_("今天到期"), Filters(due="today"), None))
     for kept in SavedFilter.objects.usable_by(person).filter(tab=tab).select_related("person"):

@@ -177,7 +177,7 @@ def _in_the_way(row: Row, picked: Picked, gates: dict[int, lists.Gates]) -> str:
 def bulk_sign(request: HttpRequest) -> HttpResponse:
     """Sign each item by the ordinary action, with what the page showed; one that is refused stops no other."""
     person, words = reader(request), request.POST.get("words", "")
-    results = []
+    results: list[tuple[WorkItem, str, Refused | None]] = []
     for one in _picked(request):
         try:
             item = WorkItem.objects.fetch(person, one.uid)
