@@ -21,6 +21,8 @@ from weilu.process.filters import Filters
 from weilu.process.pages import lines, neighbours
 from weilu.process.queries import PAGE
 
+ONE = "one"  # on a phone, only what is to be signed, on one screen: how a mail's link opens an item
+
 
 @right(SIGNED_IN)
 @require_GET
@@ -70,6 +72,7 @@ def _page(request: HttpRequest, uid: str, held: forms.Held | None = None, status
     found = change_view(reader(request), uid)
     old = request.GET.get("old", "")
     shown = pages.change_page(found, reader(request), int(old) if old.isascii() and old.isdigit() else 0)
+    shown["one"] = ONE in (request.POST if request.method == "POST" else request.GET)
     return render(request, "changes/change.html", shown | _held(held), status=status)
 
 
@@ -107,6 +110,8 @@ def _next(request: HttpRequest, item: Any, said: str) -> HttpResponse:
     """On to the next item that waits; to this one when none does."""
     following = neighbours(reader(request), item).next
     messages.success(request, said + (_("，这是下一项待办") if following else ""))
+    if following and ONE in request.POST:
+        following += f"?{ONE}=1"
     return redirect(following or f"/changes/{item.uid}/")
 
 

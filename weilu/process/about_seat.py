@@ -25,5 +25,5 @@ def about_seat(seat: Seat) -> dict[str, Any]:
 
 
 def link_of(item: WorkItem) -> str:
-    """Where a notice about an item leads."""
-    return item_url(item)
+    """Where a notice about an item leads: on a phone one screen with what is to be signed, elsewhere its page."""
+    return item_url(item) + "?one=1"
