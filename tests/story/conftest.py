@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,16 @@ def free_port() -> int:
 def site(tmp_path: Path) -> Iterator[str]:
     """The address of a running Weilu with the cast and 1.0.0 of the application; ends with the test."""
     env = own_environment(tmp_path / "var")
+    with serving(env, tmp_path) as address:
+        yield address
+
+
+@contextmanager
+def serving(env: dict[str, str], place: Path) -> Iterator[str]:
+    """A Weilu of its own with these settings, set up for the demo and served; ends with the block."""
     subprocess.run([sys.executable, "-c", SET_UP], env=env, cwd=ROOT, check=True, timeout=120)
     command = [sys.executable, "-m", "weilu.cli.main", "serve"]
-    log = (tmp_path / "serve.log").open("wb")
+    log = (place / "serve.log").open("wb")
     server = subprocess.Popen(command, env=env, cwd=ROOT, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{env['PORT']}"
     try:
@@ -46,7 +54,7 @@ def site(tmp_path: Path) -> Iterator[str]:
         server.terminate()
         server.wait(30)
         log.close()
-        ctl = tmp_path / "var" / "demo" / "app-01" / "bin" / "ctl"
+        ctl = Path(env["WEILU_DATA_DIR"]) / "demo" / "app-01" / "bin" / "ctl"
         subprocess.run([sys.executable, str(ctl), "stop"], check=False, capture_output=True, timeout=30)
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weilu.ui.diff import Piece, Row, Side, compare, summary
+from weilu.ui.diff import Piece, Row, Side, compare, first_difference, summary
 
 
 def texts(rows: list[Row], side: str) -> list[str]:
@@ -31,6 +31,19 @@ def test_lines_that_are_not_alike_go_and_come():
     rows = compare(["回退：重新部署"], ["abc 123"])
 
     assert [row.kind for row in rows] == ["gone", "come"]
+
+
+def test_the_first_difference_has_both_sides_where_there_are_two():
+    assert first_difference(compare(["甲", "乙"], ["甲", "乙"])) is None
+    found = first_difference(compare(["同", "回退：重新部署。"], ["同", "先停应用，再恢复备份的程序与数据。"]))
+    assert found == Row(
+        "replaced",
+        Side(2, (Piece("回退：重新部署。", True),)),
+        Side(2, (Piece("先停应用，再恢复备份的程序与数据。", True),)),
+    )
+    gone = first_difference(compare(["同", "旧"], ["同"]))
+    assert (gone.kind, gone.new) == ("gone", None)
+    assert first_difference(compare(["升级主机 app-01"], ["升级备机 app-02"])).kind == "changed"
 
 
 def test_a_line_added_beside_a_changed_one_keeps_the_pair():

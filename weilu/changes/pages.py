@@ -63,13 +63,14 @@ class Compared:
     @property
     def others(self) -> int:
         """How many differences there are beside the first."""
-        return max(0, self.changed + self.come + self.gone - 1)
+        shown = 2 if self.first and self.first.kind == "replaced" else 1
+        return max(0, self.changed + self.come + self.gone - shown)
 
 
 def compared(old: PlanVersion, new: PlanVersion, *, fold: bool = True) -> Compared:
     """The wording of two plans, line by line."""
     rows = diff.compare(lines(old.content), lines(new.content), fold=fold)
-    first = next((row for row in rows if row.kind in ("changed", "come", "gone")), None)
+    first = diff.first_difference(rows)
     return Compared(old, new, rows, *diff.summary(rows), first)
 
 

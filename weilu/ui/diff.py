@@ -48,6 +48,18 @@ def compare(old: Sequence[str], new: Sequence[str], *, fold: bool = True) -> lis
     return _folded(rows) if fold else rows
 
 
+def first_difference(rows: Sequence[Row]) -> Row | None:
+    """The first line that differs; one that went with another in its place is a `replaced` one, with both sides."""
+    place = next((place for place, row in enumerate(rows) if row.kind in ("changed", "come", "gone")), None)
+    if place is None:
+        return None
+    first = rows[place]
+    after = rows[place + 1] if place + 1 < len(rows) else None
+    if first.kind == "gone" and after is not None and after.kind == "come":
+        return Row("replaced", first.old, after.new)
+    return first
+
+
 def summary(rows: Sequence[Row]) -> tuple[int, int, int]:
     """How many lines changed, came and went."""
     kinds = [row.kind for row in rows]
