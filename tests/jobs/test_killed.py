@@ -1,6 +1,7 @@
 """Real worker processes, killed: another takes the job again, and none is completed by two."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -87,3 +88,21 @@ def test_three_workers_of_which_one_is_killed_complete_every_job_once(tmp_path: 
     written = Counter((tmp_path / "lines").read_text().split())
     assert set(written) == {str(n) for n in range(60)}
     assert sum(written.values()) <= 61  # the killed one may have written its line without being able to say so
+
+
+def test_a_worker_that_was_only_paused_cannot_complete_what_another_has_done(tmp_path: Path):
+    ask("trial.line", n=1, file=str(tmp_path / "lines"), seconds=2)
+    paused = start(seconds=1, lease=1, beat=0.2)
+    until = time.monotonic() + 30
+    while not (tmp_path / "lines.begun").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    paused.send_signal(signal.SIGSTOP)
+    time.sleep(1.3)
+    assert ended(start(seconds=1, lease=5)) == 0
+    done = Job.objects.get()
+    assert (done.state, done.fence) == ("done", 2)
+
+    paused.send_signal(signal.SIGCONT)
+    assert ended(paused) == 0
+    again = Job.objects.get()
+    assert (again.holder, again.fence, again.ended_at) == (done.holder, 2, done.ended_at)

@@ -3,7 +3,7 @@
 import dataclasses
 import socket
 import ssl
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from ipaddress import ip_address
 from pathlib import Path
@@ -301,3 +301,24 @@ def test_a_digest_of_three_asks_as_often_as_one_of_one(
         asked.append(len(queries))
         vars(cast.wang).pop("owner_ids", None)
     assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize(
+    ("instant", "sent"),
+    [
+        (datetime(2026, 9, 28, 1, 0, tzinfo=UTC), 1),  # Monday, 09:00 in Shanghai
+        (datetime(2026, 9, 28, 1, 59, 59, tzinfo=UTC), 1),
+        (datetime(2026, 9, 28, 2, 0, tzinfo=UTC), 0),
+        (datetime(2026, 9, 28, 0, 59, tzinfo=UTC), 0),
+        (datetime(2026, 9, 26, 1, 0, tzinfo=UTC), 0),  # Saturday
+        (datetime(2026, 10, 1, 1, 0, tzinfo=UTC), 0),  # National Day
+        (datetime(2026, 10, 10, 1, 0, tzinfo=UTC), 1),  # a Saturday that is worked
+    ],
+)
+def test_the_digest_comes_at_its_hour_of_working_days(
+    mailing: Mailbox, cast: Cast, monkeypatch: pytest.MonkeyPatch, instant: datetime, sent: int
+):
+    tell(cast, cast.wang, kind="copy")
+    monkeypatch.setattr(mails, "now", lambda: instant)
+    mails.DIGESTS.do(worker.Doing(Job(), 0))
+    assert Mail.objects.count() == sent

@@ -148,6 +148,20 @@ def database(config: Config) -> Iterator[Finding]:
         yield Finding("数据库", "problem", "不能用", str(trouble))
         return
     yield Finding("数据库", "well", f"{connection.vendor}，可写，表结构是最新")
+    yield background()
+
+
+def background() -> Finding:
+    """Whether somebody carries out background jobs, and whether any was given up."""
+    from weilu.jobs.models import Job
+    from weilu.jobs.queries import overdue
+
+    late, given_up = overdue().count(), Job.objects.filter(state=Job.State.GIVEN_UP).count()
+    if late:
+        return Finding("后台任务", "watch", f"{late} 件到时没有人办", "weilu serve 或 weilu worker 要在运行。")
+    if given_up:
+        return Finding("后台任务", "watch", f"{given_up} 件已放弃", "系统管理员在「后台任务」看原因，可再试。")
+    return Finding("后台任务", "well", "没有迟的，没有放弃的")
 
 
 def try_writing() -> None:

@@ -40,7 +40,6 @@ class Board:
 
 def board(keeper: Keeper) -> Board:
     """Given up, failing and repeated jobs of the customers that `keeper` looks after, in five queries."""
-    instant = now()
     mine = Job.objects.visible_to(keeper.codes_with("jobs.manage"))
     single = mine.exclude(key=Job.REPEATED)
     waiting = single.filter(state=Job.State.WAITING)
@@ -50,14 +49,21 @@ def board(keeper: Keeper) -> Board:
         for kind in repeated()
         if kind.key in rows and kind.times is not None
     ]
-    overdue = Q(at__lt=instant - LATE) & (Q(lease_until=None) | Q(lease_until__lt=instant))
     return Board(
         given_up=_lines(single.filter(state=Job.State.GIVEN_UP).order_by("-id")),
         failing=_lines(waiting.exclude(reason="").order_by("at", "id")),
-        late=mine.filter(overdue, state=Job.State.WAITING)[: MOST + 1].count(),
+        late=overdue().filter(id__in=mine.values("id"))[: MOST + 1].count(),
         waiting=waiting[:1001].count(),
         repeated=again,
     )
+
+
+def overdue() -> QuerySet[Job]:
+    """Jobs that have been due for long and are in nobody's hands."""
+    instant = now()
+    free = Q(lease_until=None) | Q(lease_until__lt=instant)
+    found: QuerySet[Job] = Job.objects.filter(free, at__lt=instant - LATE, state=Job.State.WAITING)
+    return found
 
 
 def _lines(jobs: "QuerySet[Job]") -> list[Line]:
