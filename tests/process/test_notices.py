@@ -14,7 +14,7 @@ from weilu.notify.models import Notice
 from weilu.notify.queries import unread_count
 from weilu.process.actions import open_item, publish_flow, return_item, sign_step
 from weilu.process.models import Seat, WorkItem
-from weilu.process.notices import still_waiting
+from weilu.process.notices import SETTLE, still_waiting
 
 pytestmark = pytest.mark.django_db
 FLOW = """flow: test.flow
@@ -126,6 +126,23 @@ def test_the_requester_hears_of_a_return_by_somebody_else_and_of_the_end(cast: C
     assert requested == [f"已办结：{item.number} 试一试", f"已退回到「审核」：{item.number} 试一试"]
 
 
+def test_a_return_that_was_overtaken_is_no_news(cast: Cast):
+    publish_flow(None, cast.jz, FLOW.replace("确认, who: requester", "备案, who: role(security_office)"))
+    with transaction.atomic():
+        item = open_item(
+            cast.wang, system=system_of(cast), kind="test", series="CS", title="试一试", flow="test.flow",
+            facets={"running": True}, words="",
+        )  # fmt: skip
+    for person in (cast.zhao, cast.qian):
+        item = sign_step(person, item, turn=item.turn)
+    return_item(cast.wu, item, turn=item.turn, to="check", words="再看看")
+    for person in (cast.zhao, cast.qian):
+        item = WorkItem.objects.get(id=item.id)
+        sign_step(person, item, turn=item.turn)
+    work()
+    assert told() == [("吴静", "waits", f"待您办理：{item.number} 备案", False)]
+
+
 def test_whoever_is_urged_or_sent_a_copy_hears_it_at_once(cast: Cast):
     item = opened(cast)
     with transaction.atomic():
@@ -135,6 +152,14 @@ def test_whoever_is_urged_or_sent_a_copy_hears_it_at_once(cast: Cast):
         ("李建国", "copy", f"王敏 抄送：{item.number} 试一试", False),
         ("赵立新", "waits", f"王敏 催办：{item.number} 审核", False),
     ]
+
+
+def test_who_has_signed_while_others_have_not_keeps_no_unread_notice(cast: Cast):
+    item = opened(cast)
+    work()
+    sign_step(cast.zhao, item, turn=item.turn)
+    SETTLE.do(worker.Doing(Job(), 0))
+    assert (unread_count(cast.zhao), unread_count(cast.qian)) == (0, 1)
 
 
 def test_a_closed_seat_no_longer_concerns_and_three_ask_as_often_as_one(cast: Cast, django_assert_num_queries):

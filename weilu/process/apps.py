@@ -8,12 +8,12 @@ class ProcessConfig(AppConfig):
 
     def ready(self) -> None:
         from weilu.jobs.kinds import register
-        from weilu.notify.kinds import ESCALATION, REMINDER, WAITS, register_relevance
+        from weilu.notify.kinds import register_relevance
         from weilu.process import deadlines, notices
         from weilu.process.search import teach
 
         connection_created.connect(teach)
-        for kind in (notices.WAITING, notices.REQUESTER, deadlines.WATCH, deadlines.SWEEP):
+        for kind in (notices.WAITING, notices.REQUESTER, notices.SETTLE, deadlines.WATCH, deadlines.SWEEP):
             register(kind)
         notices.subscribe_all()
-        register_relevance((WAITS, REMINDER, ESCALATION), notices.still_waiting)
+        register_relevance(notices.ASKING, notices.still_waiting)

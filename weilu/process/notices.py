@@ -10,13 +10,19 @@ from django.utils.translation import gettext_noop
 from weilu.accounts.models import Person
 from weilu.jobs.actions import enqueue
 from weilu.jobs.kinds import Doing, Kind
+from weilu.jobs.rules import Minutes
 from weilu.kernel.events import subscribe
+from weilu.kernel.times import now
 from weilu.notify.actions import put, settle
 from weilu.notify.kinds import COPY, ESCALATION, REMINDER, REQUESTED, WAITS
+from weilu.notify.models import Notice
 from weilu.process.about_seat import about_item, about_seat, link_of, step_title
 from weilu.process.deadlines import watch
 from weilu.process.flow import Step, parse_flow
 from weilu.process.models import Opinion, Seat, WorkItem
+
+ASKING = (WAITS, REMINDER, ESCALATION)  # these ask for an act, and are over with it
+MOST = 2000  # notices looked at in one go
 
 
 def subscribe_all() -> None:
@@ -74,7 +80,7 @@ def tell_waiting(doing: Doing) -> None:
     seats = list(
         Seat.objects.filter(item=item, open=True).select_related("item__flow", "item__owner", "visit", "person")
     )
-    settle(str(item.uid), (WAITS, REMINDER, ESCALATION), still={seat.id for seat in seats})
+    settle(str(item.uid), ASKING, still={seat.id for seat in seats})
     last = Opinion.objects.filter(item=item).order_by("-id").values_list("person_id", flat=True).first()
     for seat in (one for one in seats if one.visit.step == doing.payload["step"]):
         watch(seat)
@@ -88,15 +94,19 @@ def tell_waiting(doing: Doing) -> None:
 
 
 def tell_requester(doing: Doing) -> None:
-    """Tell who requested an item that it was returned or is done, unless they did it, or it waits for them anyway."""
+    """Tell who requested an item that it was returned or is done, unless they did it, it waits for them or went on."""
     item = WorkItem.objects.select_related("flow", "owner", "requester").get(id=doing.payload["item"])
-    settle(str(item.uid), (WAITS, REMINDER, ESCALATION), still=_open_seats(item))
+    settle(str(item.uid), ASKING, still=_open_seats(item))
     said = Opinion.objects.filter(item=item).order_by("-id").values_list("person_id", flat=True).first()
-    if said == item.requester_id or Seat.objects.filter(item=item, person=item.requester, open=True).exists():
+    waiting = list(Seat.objects.filter(item=item, open=True).values_list("person_id", "visit__step"))
+    to = doing.payload["to"]
+    if said == item.requester_id or item.requester_id in {person for person, _step in waiting}:
         return
+    if to and to not in {step for _person, step in waiting}:
+        return  # it has gone on again: no news any more
     words = {"number": item.number, "title": item.title}
-    if doing.payload["to"]:
-        step = parse_flow(item.flow.source).step(doing.payload["to"]).title
+    if to:
+        step = parse_flow(item.flow.source).step(to).title
         title = _("已退回到「%(step)s」：%(number)s %(title)s") % (words | {"step": step})
     else:
         title = _("已办结：%(number)s %(title)s") % words
@@ -104,6 +114,15 @@ def tell_requester(doing: Doing) -> None:
         [item.requester], title[:200], kind=REQUESTED, owner=item.owner, item=str(item.uid), link=link_of(item),
         about=about_item(item),
     )  # fmt: skip
+
+
+def settle_done(doing: Doing) -> None:
+    """Take up as read what asked for something that its reader has done while others have not (会签)."""
+    unread = Notice.objects.filter(kind__in=ASKING, read_at=None).order_by("-id")
+    about = dict(unread.values_list("id", "about__seat")[:MOST])
+    still = set(Seat.objects.filter(id__in=set(about.values()) - {None}, open=True).values_list("id", flat=True))
+    done = [number for number, seat in about.items() if seat not in still]
+    Notice.objects.filter(id__in=done).update(read_at=now())
 
 
 def _open_seats(item: WorkItem) -> set[int]:
@@ -118,4 +137,5 @@ def still_waiting(rows: Sequence[tuple[int, str, dict[str, object]]], person: in
 
 
 WAITING = Kind("process.tell_waiting", gettext_noop("通知等谁办理"), tell_waiting)
+SETTLE = Kind("process.settle_notices", gettext_noop("收起已办的通知"), settle_done, times=Minutes(5))
 REQUESTER = Kind("process.tell_requester", gettext_noop("通知发起人"), tell_requester)
