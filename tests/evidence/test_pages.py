@@ -10,7 +10,7 @@ from tests.evidence.helpers import ITEM, stage_some
 from weilu.accounts.actions import give_role
 from weilu.evidence.actions import tick
 from weilu.evidence.models import Entry
-from weilu.evidence.views import VERIFIER
+from weilu.evidence.offline.single import single_file
 
 pytestmark = pytest.mark.django_db
 
@@ -95,4 +95,4 @@ def test_a_right_held_towards_another_customer_does_not_export(client, cast, log
 
 def test_the_verifier_is_handed_out_as_it_is(client, cast, log):
     client.force_login(cast.wang)
-    assert client.get("/evidence/verifier.py").content == VERIFIER.read_bytes()
+    assert client.get("/evidence/verifier.py").content == single_file()

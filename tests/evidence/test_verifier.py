@@ -18,6 +18,7 @@ from weilu.evidence.checkpoint import Head, VerifierKey, sign
 from weilu.evidence.export import export_item, zipped_item
 from weilu.evidence.files import path_of
 from weilu.evidence.models import Entry, Staged
+from weilu.evidence.offline.single import single_file
 from weilu.kernel.refused import Refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,7 +55,7 @@ def test_an_export_holds(export, trust, capsys):
 def test_it_runs_alone_as_one_file(export, trust, tmp_path):
     alone = tmp_path / "alone"
     alone.mkdir()
-    shutil.copy(verifier.__file__, alone)
+    (alone / "verifier.py").write_bytes(single_file())
     done = subprocess.run(
         [sys.executable, "-I", "verifier.py", export, "--trust", trust],
         cwd=alone, capture_output=True, text=True, env={"PATH": os.environ["PATH"], "PYTHONIOENCODING": "utf-8"},

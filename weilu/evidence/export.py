@@ -11,17 +11,20 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from weilu.evidence.actions import seal, sequence, stage
+from weilu.evidence.asking import ask_due
 from weilu.evidence.files import copy_checked, full_disk_refused, sync_folder, write_synced
 from weilu.evidence.keys import public_vkey
-from weilu.evidence.models import Checkpoint, Entry
+from weilu.evidence.models import Checkpoint, Entry, Witness
 from weilu.evidence.queries import prove, tree_size
+from weilu.evidence.witnesses import consistency, newest_cosignature
+from weilu.kernel.canonical import canonical
 from weilu.kernel.refused import Refused
 
 KIND = "evidence.exported"
@@ -84,6 +87,7 @@ def _fill(part: Path, item: str, org: str, actor: str) -> None:
         "files": digests,
     }
     own, checkpoint = seal(KIND, listed, actor=actor, org=org, item=item)
+    ask_due(now_too=True)  # whoever does not answer in time has signed an earlier checkpoint; the export says how far
     try:
         _write_record(part, own)
         _write_proofs(part, [*entries, own], checkpoint)
@@ -104,8 +108,24 @@ def _write_proofs(part: Path, entries: Sequence[Entry], checkpoint: Checkpoint) 
         write_synced(part / "proofs" / f"{entry.index}.json", text.encode())
     write_synced(part / "log.vkey", f"{public_vkey()}\n".encode())
     write_synced(part / "checkpoint", checkpoint.note.encode())
+    if heads := _witnessed(checkpoint):
+        write_synced(part / "witnessed.json", canonical({"heads": heads}))
     for folder in (part / "records", part / "files", part / "proofs", part):
         sync_folder(folder)
+
+
+def _witnessed(checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    """The newest checkpoint each witness has signed, with its cosignature, and the way from there to this one."""
+    heads: dict[int, dict[str, Any]] = {}
+    for witness in Witness.objects.order_by("id"):
+        newest = newest_cosignature(witness, within=checkpoint)
+        if newest is None:
+            continue
+        old = newest.checkpoint
+        path = [node.hex() for node in consistency(old.size, checkpoint.size)]
+        head = heads.setdefault(old.size, {"note": old.note, "path": path})
+        head["note"] += f"{newest.line}\n"
+    return [heads[size] for size in sorted(heads)]
 
 
 def zipped_item(item: str, org: str, actor: str, name: str) -> IO[bytes]:

@@ -1,7 +1,6 @@
 """The pages of the log: its state, one entry with its proof, an item's export."""
 
 import json
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from weilu.evidence.checks import Verified, verify_entry
 from weilu.evidence.drawing import draw
 from weilu.evidence.export import zipped_item
 from weilu.evidence.models import Checkpoint, Entry
+from weilu.evidence.offline.single import single_file as verifier_file
 from weilu.evidence.queries import fetch_entries_of, fetch_entry, tree_size
 from weilu.evidence.words import kind_word
 from weilu.kernel.refused import Refused
@@ -33,7 +33,6 @@ class Reader(Protocol):
 
 PAGE = 10
 CHECKPOINTS = 8
-VERIFIER = Path(__file__).with_name("verifier.py")
 
 
 @right("evidence.see")
@@ -100,7 +99,7 @@ def item_export(request: HttpRequest, uid: str) -> HttpResponse | FileResponse:
 @require_GET
 def single_file(request: HttpRequest) -> HttpResponse:
     """The verifier, to be run on a machine of one's own."""
-    response = HttpResponse(VERIFIER.read_bytes(), content_type="text/x-python; charset=utf-8")
+    response = HttpResponse(verifier_file(), content_type="text/x-python; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="verifier.py"'
     return response
 

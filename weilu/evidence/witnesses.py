@@ -122,11 +122,10 @@ def witnessed_size(witness: Witness) -> int:
     return newest.checkpoint.size if newest else 0
 
 
-def newest_cosignature(witness: Witness) -> Cosignature | None:
-    """The cosignature of the largest checkpoint."""
-    return (
-        Cosignature.objects.filter(witness=witness).select_related("checkpoint").order_by("-checkpoint__size").first()
-    )
+def newest_cosignature(witness: Witness, within: Checkpoint | None = None) -> Cosignature | None:
+    """The cosignature of the largest checkpoint, of those not larger than `within`."""
+    found = Cosignature.objects.filter(witness=witness).select_related("checkpoint").order_by("-checkpoint__size")
+    return found.filter(checkpoint__size__lte=within.size).first() if within else found.first()
 
 
 def head_of(checkpoint: Checkpoint) -> Head:

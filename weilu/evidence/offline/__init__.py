@@ -1,0 +1,1 @@
+"""Parts of the verifier that people run where there is no Weilu."""
