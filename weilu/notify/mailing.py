@@ -8,7 +8,7 @@ from email.utils import format_datetime, formataddr
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -63,7 +63,8 @@ def begin_digests(doing: Doing) -> None:
 
 def begin_digests_at(day: date, hour: int) -> None:
     """The digests of one hour; a second call makes no second digest."""
-    due = Choice.objects.filter(~Q(email=""), digest_hour=hour, person__is_active=True)
+    new = Notice.objects.filter(person=OuterRef("person"), read_at=None, mail=None, at__gt=now() - DIGEST_DAYS)
+    due = Choice.objects.filter(~Q(email=""), Exists(new), digest_hour=hour, person__is_active=True)
     for choice in due.exclude(person__mails__day=day).select_related("person__organisation"):
         if _for_digest(choice.person, choice):
             _send_later(Mail.objects.create(person=choice.person, day=day), choice.person.organisation.code)
