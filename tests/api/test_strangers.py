@@ -22,6 +22,7 @@ STRANGERS = ("sun", "he")
 OF_NOBODY = {
     "/api/v1/notify/mark_all_read": 200,
     "/api/v1/notify/choose": 409,
+    "/api/v1/notify/confirm_address": 409,
     "/api/v1/accounts/found_organisation": 409,
     "/api/v1/accounts/make_token": 409,
     "/api/v1/accounts/change_password": 409,

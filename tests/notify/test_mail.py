@@ -14,16 +14,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.cast import Cast
-from tests.notify.conftest import configure
+from tests.notify.conftest import configure, reads_mail
 from tests.support.mailbox import Mailbox, mail_server
 from weilu.config import Smtp
 from weilu.jobs import worker
 from weilu.jobs.actions import try_again
 from weilu.jobs.models import Job
 from weilu.kernel.times import now
-from weilu.notify import kinds
+from weilu.notify import kinds, smtp
 from weilu.notify import mailing as mails
-from weilu.notify.actions import choose, mark_read, put
+from weilu.notify.actions import mark_read, put
 from weilu.notify.models import Mail, Notice
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,7 @@ def test_english_readers_get_english(mailing: Mailbox, cast: Cast):
 
 
 def test_mail_goes_to_those_who_want_it_and_never_for_ones_own_act(mailing: Mailbox, cast: Cast):
-    choose(cast.li, email="li@jz.example.cn", digest_hour=9, choices={"waits": "inbox"})
+    reads_mail(cast.li, waits="inbox")
     tell(cast, cast.wang, cast.li, cast.qian)
     tell(cast, cast.wang, by=cast.wang)
     work(4)
@@ -102,7 +102,7 @@ def test_mail_goes_to_those_who_want_it_and_never_for_ones_own_act(mailing: Mail
 
 
 def test_without_a_mail_server_notices_stay_in_the_inbox(cast: Cast):
-    choose(cast.wang, email="wang@jz.example.cn", digest_hour=9, choices={})
+    reads_mail(cast.wang)
     tell(cast, cast.wang)
     assert (Notice.objects.count(), Mail.objects.count(), Job.objects.count()) == (1, 0, 0)
 
@@ -213,7 +213,7 @@ def deliver(server: Smtp) -> str:
     message = EmailMessage()
     message.set_content(".\n.. two\nlast")
     try:
-        mails.smtp.deliver(server, message, "a@b.cn", lambda: None)
+        smtp.deliver(server, message, "a@b.cn", lambda: None)
     except mails.Later as problem:
         return str(problem)
     return ""

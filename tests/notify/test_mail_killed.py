@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 
 from tests.cast import Cast, make_cast
-from tests.notify.conftest import configure
+from tests.notify.conftest import configure, reads_mail
 from tests.support.mailbox import Mailbox
 from weilu.jobs.models import Job
 from weilu.kernel.times import now
-from weilu.notify.actions import choose, put
+from weilu.notify.actions import put
 from weilu.notify.models import Mail
 
 pytestmark = [pytest.mark.slow, pytest.mark.crash, pytest.mark.django_db(transaction=True)]
@@ -40,7 +40,7 @@ def start(box: Mailbox) -> Iterator[Start]:
 def people(box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Cast:
     configure(monkeypatch, smtp=box.settings())
     cast = make_cast()
-    choose(cast.wang, email="wang@jz.example.cn", digest_hour=9, choices={"system": "now"})
+    reads_mail(cast.wang, system="now")
     return cast
 
 

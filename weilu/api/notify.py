@@ -5,7 +5,7 @@ from ninja import Router, Schema
 
 from weilu.accounts.reader import reader
 from weilu.api.acts import Done
-from weilu.notify import actions
+from weilu.notify import actions, addresses
 
 router = Router()
 
@@ -22,4 +22,15 @@ class Chosen(Schema):
 def choose(request: HttpRequest, body: Chosen) -> Done:
     """Choose where and how the caller is told."""
     actions.choose(reader(request), email=body.email, digest_hour=body.digest_hour, choices=body.choices)
+    return Done()
+
+
+class Code(Schema):
+    code: str
+
+
+@router.post("/notify/confirm_address", response=Done)
+def confirm_address(request: HttpRequest, body: Code) -> Done:
+    """Confirm the mail address by the code that came there."""
+    addresses.confirm_address(reader(request), code=body.code)
     return Done()

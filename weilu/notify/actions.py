@@ -16,6 +16,7 @@ from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 from weilu.notify import rules
+from weilu.notify.addresses import ask_for_code
 from weilu.notify.kinds import SYSTEM
 from weilu.notify.mailing import SEND, mail_at_once
 from weilu.notify.models import Choice, Mail, Notice
@@ -119,16 +120,20 @@ def mark_all_read(by: Person) -> int:
 
 @action("notify.choose")
 def choose(by: Person, *, email: str, digest_hour: int, choices: Mapping[str, str]) -> Choice:
-    """From now on `by` is told by mail at this address, each kind of notice at once, in the digest, or not by mail.
+    """From now on `by` is told as chosen: each kind of notice by mail at once, in the digest, or not by mail.
 
-    An empty address ends all mail. Evidence has the domain of the address, not the address.
+    A new address is used when it was confirmed, see `confirm_address`; until then the old one is. An empty
+    address ends all mail. Evidence has the domain of the address, not the address.
     """
     email = rules.checked_address(email)
     rules.check_hour(digest_hour)
     kept = rules.checked_choices(choices)
-    found: Choice = Choice.objects.update_or_create(
-        person=by, defaults={"email": email, "digest_hour": digest_hour, "choices": kept}
-    )[0]
+    found: Choice = Choice.objects.get_or_create(person=by)[0]
+    found.digest_hour, found.choices, found.code, found.code_at = digest_hour, kept, "", None
+    found.email, found.pending = (email, "") if email in ("", found.email) else (found.email, email)
+    found.save()
+    if found.pending:
+        ask_for_code(found)
     stage(
         "notify.chosen",
         {"domain": email.rpartition("@")[2], "digest_hour": digest_hour, "choices": kept},

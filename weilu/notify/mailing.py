@@ -4,24 +4,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from email.message import EmailMessage
-from email.utils import format_datetime, formataddr
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
-from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from weilu.accounts.models import Person
-from weilu.jobs.actions import enqueue
-from weilu.jobs.kinds import Doing, Hopeless, Kind, Later
+from weilu.jobs.kinds import Doing, Kind, Later
 from weilu.jobs.rules import Minutes
 from weilu.kernel.times import SHANGHAI, now
-from weilu.notify import smtp
+from weilu.notify.addresses import send_code
 from weilu.notify.kinds import KINDS, still_concerning
 from weilu.notify.models import Choice, Mail, Notice, When
+from weilu.notify.posting import SENDING, check_not_handed_over, hand_over, leave_out, send_later, written
 from weilu.ui.dates import CALENDAR
 from weilu.ui.retold import retold
 
@@ -46,11 +44,7 @@ def mail_at_once(notices: Sequence[Notice], by: Person | None) -> None:
         if not own and wanted(choices.get(notice.person_id), notice.kind) == When.NOW:
             notice.mail = Mail.objects.create(person=notice.person)
             notice.save(update_fields=["mail"])
-            _send_later(notice.mail, notice.owner.code)
-
-
-def _send_later(mail: Mail, org: str) -> None:
-    enqueue(SEND.key, {"mail": mail.id}, key=str(mail.uid), org=org)
+            send_later(notice.mail, notice.owner.code)
 
 
 def begin_digests(doing: Doing) -> None:
@@ -67,7 +61,7 @@ def begin_digests_at(day: date, hour: int) -> None:
     due = Choice.objects.filter(~Q(email=""), Exists(new), digest_hour=hour, person__is_active=True)
     for choice in due.exclude(person__mails__day=day).select_related("person__organisation"):
         if _for_digest(choice.person, choice):
-            _send_later(Mail.objects.create(person=choice.person, day=day), choice.person.organisation.code)
+            send_later(Mail.objects.create(person=choice.person, day=day), choice.person.organisation.code)
 
 
 def _for_digest(person: Person, choice: Choice, mail: Mail | None = None) -> list[Notice]:
@@ -91,33 +85,24 @@ def send(doing: Doing) -> None:
     mail = Mail.objects.select_related("person__organisation").get(id=doing.payload["mail"])
     if mail.sent_at or mail.left_out_at:
         return
-    if mail.handed_at:
-        raise Hopeless(_("发送中断，不知道对方是否已收到，没有再发。「再试一次」会再发一封"))
+    check_not_handed_over(mail)
     if server is None:
         raise Later(_("邮件服务器没有设置（WEILU_SMTP_HOST）"))
+    if mail.confirms:
+        send_code(doing, mail, server)
+        return
     choice = Choice.objects.filter(person=mail.person).exclude(email="").first()
     notices = _of_mail(mail, choice) if choice and mail.person.is_active else []
     if choice is None or not notices:
-        with doing.held():
-            Mail.objects.filter(id=mail.id).update(left_out_at=now())
+        leave_out(doing, mail)
         return
+    carried = Notice.objects.filter(id__in=[one.id for one in notices])
+    message = compose(mail, server.sender, choice.email, notices)
 
-    def handing_over() -> None:
-        with doing.held():
-            Mail.objects.filter(id=mail.id).update(handed_at=now())
-            Notice.objects.filter(id__in=[one.id for one in notices]).update(mail=mail)
+    def keep() -> None:
+        carried.update(mail=mail)
 
-    try:
-        smtp.deliver(server, compose(mail, server.sender, choice.email, notices), choice.email, handing_over)
-    except smtp.Unknown:
-        raise Hopeless(_("发送中断，不知道对方是否已收到，没有再发。「再试一次」会再发一封")) from None
-    except smtp.NotTaken as problem:
-        with doing.held():
-            Mail.objects.filter(id=mail.id).update(handed_at=None)
-        said = _("邮件服务器没有收下（%(code)d）") % {"code": problem.code}
-        raise Hopeless(said) if problem.lasting else Later(said) from None
-    with doing.held():
-        Mail.objects.filter(id=mail.id).update(sent_at=now())
+    hand_over(doing, mail, server, choice.email, message, keep)
 
 
 def _of_mail(mail: Mail, choice: Choice | None) -> list[Notice]:
@@ -142,18 +127,7 @@ def compose(mail: Mail, sender: str, address: str, notices: Sequence[Notice]) ->
         lines = [_line(notice) for notice in notices]
         counted = _("维录每日汇总：%(count)d 条通知") % {"count": len(lines)}
         subject = lines[0].title if mail.day is None else counted
-        shown = {"person": person, "lines": lines, "settings": f"{settings.CONFIG.site}/notices/settings"}
-        text, page = (render_to_string(f"notify/mail.{ending}", shown) for ending in ("txt", "html"))
-    message = EmailMessage()
-    message["Subject"] = " ".join(subject.split())[:150]
-    message["From"] = formataddr(("维录", sender))
-    message["To"] = address
-    message["Date"] = format_datetime(mail.made_at)
-    message["Message-ID"] = f"<{mail.uid}@{sender.rpartition('@')[2]}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text, cte="base64")
-    message.add_alternative(page, subtype="html", cte="base64")
-    return message
+        return written(mail, sender, address, subject, "notify/mail", {"lines": lines})
 
 
 def _line(notice: Notice) -> Line:
@@ -166,5 +140,5 @@ def _line(notice: Notice) -> Line:
     return Line(retold(notice.title), [(name, value) for name, value in facts if value], link)
 
 
-SEND = Kind("notify.mail", gettext_noop("发邮件"), send, outward=True, tries=12)
+SEND = Kind(SENDING, gettext_noop("发邮件"), send, outward=True, tries=12)
 DIGESTS = Kind("notify.digests", gettext_noop("准备每日汇总"), begin_digests, times=Minutes(1))

@@ -25,7 +25,10 @@ class Choice(models.Model):
     """Where and how a person wants to be told; without an address, the inbox alone."""
 
     person = models.OneToOneField(Person, models.PROTECT, related_name="choice")
-    email = models.CharField(max_length=254, default="")
+    email = models.CharField(max_length=254, default="")  # confirmed by a code; mail goes here and nowhere else
+    pending = models.CharField(max_length=254, default="")  # waits for its code
+    code = models.CharField(max_length=64, default="")  # SHA-256, see addresses.py
+    code_at = models.DateTimeField(null=True)
     digest_hour = models.PositiveSmallIntegerField(default=9)  # 0 to 23, Asia/Shanghai, on working days
     choices = models.JSONField(default=dict)  # kind of notice → When; a kind that is missing has its usual one
 
@@ -34,11 +37,12 @@ class Choice(models.Model):
 
 
 class Mail(models.Model):
-    """One mail to one person: a notice, or the digest of a day. Handed over once, whatever happens on the way."""
+    """One mail to one person: a notice, the digest of a day, or a code. It is handed over once."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)  # stands in its Message-ID
     person = models.ForeignKey(Person, models.PROTECT, related_name="mails")
     day = models.DateField(null=True)  # of a digest; none for a single notice
+    confirms = models.CharField(max_length=254, default="")  # the address a code goes to
     made_at = models.DateTimeField(default=now)
     handed_at = models.DateTimeField(null=True)  # committed before the server gets the content
     sent_at = models.DateTimeField(null=True)  # the server has accepted it

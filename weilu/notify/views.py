@@ -11,6 +11,7 @@ from weilu.accounts.reader import reader
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.notify.actions import choose, mark_all_read, mark_read
+from weilu.notify.addresses import confirm_address
 from weilu.notify.kinds import KINDS
 from weilu.notify.mailing import wanted
 from weilu.notify.models import Choice, Notice, When
@@ -51,11 +52,13 @@ def read_all(request: HttpRequest) -> HttpResponse:
 @right(SIGNED_IN)
 @require_http_methods(["GET", "POST"])
 def choices(request: HttpRequest) -> HttpResponse:
-    """Choose where and how I am told; what was typed stays when it is refused."""
+    """Choose where and how I am told, or confirm the address; what was typed stays when it is refused."""
     kept = Choice.objects.filter(person=reader(request)).first()
     shown = kept or Choice(person=reader(request))
     refused = None
     if request.method == "POST":
+        if "code" in request.POST:
+            return _confirm(request, shown)
         typed, hour = request.POST.get("email", ""), request.POST.get("digest_hour", "")
         chosen = {key: request.POST[key] for key in KINDS if key in request.POST}
         number = int(hour) if hour.isascii() and hour.isdigit() and len(hour) < 4 else -1
@@ -66,7 +69,20 @@ def choices(request: HttpRequest) -> HttpResponse:
         except Refused as problem:
             refused = problem
             shown = Choice(person=reader(request), email=typed, digest_hour=max(0, number), choices=chosen)
-    usual = Choice(person=shown.person, email=shown.email or "-", choices=shown.choices)
+    return _choices_page(request, shown, refused)
+
+
+def _confirm(request: HttpRequest, shown: Choice) -> HttpResponse:
+    try:
+        confirm_address(reader(request), code=request.POST.get("code", ""))
+    except Refused as problem:
+        return _choices_page(request, shown, problem)
+    messages.success(request, _("邮件地址已确认"))
+    return redirect("notify:choices")
+
+
+def _choices_page(request: HttpRequest, shown: Choice, refused: Refused | None) -> HttpResponse:
+    usual = Choice(person=shown.person, email="-", choices=shown.choices)
     page = {
         "choice": shown, "refused": refused, "hours": range(24), "mails": settings.CONFIG.smtp is not None,
         "kinds": [(kind, wanted(usual, kind.key)) for kind in KINDS.values()], "ways": When.choices,
