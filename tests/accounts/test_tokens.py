@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from tests.cast import Cast
 from tests.support.unchanged import Refusal, every_row, refusal_of
 from weilu.accounts.actions import end_role
-from weilu.accounts.credentials import ApiToken
-from weilu.accounts.models import Person, SignInTry
+from weilu.accounts.credentials import ApiToken, Guesses
+from weilu.accounts.models import Person
 from weilu.accounts.rules import MOST_TOKENS, SCOPES, WORK
 from weilu.accounts.tokens import make_token, revoke_token, scopes_of
 from weilu.demo import PASSWORD
@@ -211,8 +211,8 @@ def test_a_year_is_the_longest_and_the_last_day_counts(cast: Cast):
 
 def test_without_the_password_no_token_is_made_and_the_failure_counts(cast: Cast):
     refused = refusal_of(lambda: made(cast.wang, password="wrong"))
-    assert (refused.field, refused.changed) == ("password", ("accounts.SignInTry",))
-    assert (ApiToken.objects.count(), SignInTry.objects.count()) == (0, 1)
+    assert (refused.field, refused.changed) == ("password", ("accounts.Guesses",))
+    assert (ApiToken.objects.count(), Guesses.objects.count()) == (0, 1)
 
 
 def test_names_differ_and_their_number_is_bounded_among_those_in_force(cast: Cast):

@@ -170,7 +170,7 @@ def test_a_new_password_ends_the_other_visits_and_this_one_goes_on(cast: Cast):
 @pytest.mark.parametrize(
     ("over", "reason"),
     [
-        ({"old": "wrong"}, "工号或密码不对，还可试 4 次。之后要等 15 分钟"),
+        ({"old": "wrong"}, "工号或密码不对，还可试 4 次。之后会锁定"),
         ({"new": "short", "again": "short"}, "密码至少 10 个字符"),
         ({"new": PASSWORD, "again": PASSWORD}, "新密码与旧密码相同。换一个再提交"),
         ({"new": NEW + "\x00", "again": NEW + "\x00"}, "密码里有不可见的字符。换一个密码"),
@@ -179,10 +179,10 @@ def test_a_new_password_ends_the_other_visits_and_this_one_goes_on(cast: Cast):
 )
 def test_what_is_wrong_with_a_new_password_is_said_and_nothing_ends(cast: Cast, over: dict[str, str], reason: str):
     here, there = browser(), browser()
-    before = every_row("SignInTry")
+    before = every_row("Guesses")
     page: Any = here.post("/me/password", {"old": PASSWORD, "new": NEW, "again": NEW} | over)
     assert (page.status_code, reason in page.content.decode(), NEW in page.content.decode()) == (422, True, False)
-    assert (is_in(here), is_in(there), every_row("SignInTry")) == (True, True, before)
+    assert (is_in(here), is_in(there), every_row("Guesses")) == (True, True, before)
 
 
 def test_a_password_is_not_the_name_one_signs_in_with(cast: Cast):

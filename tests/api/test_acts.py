@@ -96,7 +96,7 @@ def test_a_sheet_is_signed_by_the_api(cast, change):
     broken = post(signed_in(cast.wang), "records/sign_sheet", body | said | {"password": "wrong\ud800"})
     assert problem(broken) == (400, "这个请求读不懂", None)
     wrong = post(signed_in(cast.wang), "records/sign_sheet", body | said | {"password": "wrong\x00"})
-    assert problem(wrong) == (409, "工号或密码不对，还可试 4 次。之后要等 15 分钟", None)
+    assert problem(wrong) == (409, "工号或密码不对，还可试 4 次。之后会锁定", None)
 
     assert post(signed_in(cast.wang), "records/sign_sheet", body | said).status_code == 200
     assert post(signed_in(cast.chen), "records/sign_sheet", body | {"side": "vendor"}).status_code == 200

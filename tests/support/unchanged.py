@@ -11,7 +11,7 @@ from weilu.kernel.refused import Refused
 
 
 def every_row(*left_out: str) -> dict[str, list[object]]:
-    """All rows of all tables, apart from visits and the models named (`SignInTry`)."""
+    """All rows of all tables, apart from visits and the models named (`Guesses`)."""
     found: dict[str, list[object]] = dict(state_of_everything())
     for model in apps.get_models():
         if model._meta.label.split(".")[0] in ("sessions", "contenttypes") or model.__name__ in ("Visit", *left_out):

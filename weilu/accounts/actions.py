@@ -1,15 +1,13 @@
 """What changes accounts: organisations, people, roles, sign-in."""
 
-from datetime import datetime
-
-from django.contrib.auth.hashers import check_password as matches
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from weilu.accounts import rules
-from weilu.accounts.models import Department, Grant, Organisation, Person, RoleHolding, SignInTry
+from weilu.accounts.guesses import as_typed, forget, try_password
+from weilu.accounts.models import Department, Grant, Organisation, Person, RoleHolding
+from weilu.accounts.queries import manages
 from weilu.accounts.roles import ROLES
 from weilu.evidence.actions import stage
 from weilu.kernel import text
@@ -126,16 +124,15 @@ def name_head(by: Person | None, department: Department, head: Person) -> None:
     )
 
 
-def sign_in(username: str, password: str, address: str) -> Person:
-    """The person of this name and password; raises Refused, throttled by name and address.
+def sign_in(username: str, password: str, address: str, *, device: str = "") -> Person:
+    """The person of this name and password; raises Refused, counted by account, address and `device` (a cookie).
 
     Not one transaction: a failure must stay counted although the act is refused.
     """
-    username = _as_typed(username)
+    username = as_typed(username)
     known = Person.objects.filter(username=username, is_active=True).select_related("organisation").first()
-    person = _try_password(username, known, password, address)
+    person = try_password(username, known, password, address, device=device)
     with transaction.atomic():
-        SignInTry.objects.filter(username=person.username, address=address).delete()
         stage("accounts.signed_in", {"person": person.actor}, actor=person.actor, org=person.organisation.code)
     return person
 
@@ -147,46 +144,22 @@ def keep_language(by: Person, language: str) -> None:
 
 
 def check_password(person: Person, password: str, address: str, *, field: str = "password") -> None:
-    """Ask for the password again before a signature; throttled like sign-in, raises Refused about `field`."""
+    """Ask for the password again before a signature; counted apart from sign-in, raises Refused about `field`."""
     try:
-        _try_password(person.username, person, password, address)
+        try_password(person.username, person, password, address, again=True)
     except Refused as refused:
         refused.field = field
         raise
 
 
-def _try_password(username: str, person: Person | None, password: str, address: str) -> Person:
-    """The person, whose password it is; raises Refused, and counts the failure."""
-    instant = now()
-    recent = SignInTry.objects.filter(at__gt=instant - rules.WAIT)
-    of_name = list(recent.filter(username=username, address=address).values_list("at", flat=True))
-    of_address: list[datetime] = list(recent.filter(address=address).values_list("at", flat=True))
-    rules.check_not_throttled(of_name, of_address, instant)
-    # An unknown name costs the same hash as a known one, so that names cannot be told by the clock.
-    if not matches(_printable(password), person.password if person else _decoy()):
-        SignInTry.objects.create(username=username, address=address)
-        raise rules.wrong_password(len(of_name) + 1)
-    if person is None:
-        raise rules.wrong_password(len(of_name) + 1)
-    return person
-
-
-def _as_typed(username: str) -> str:
-    """The name in half-width, fit to ask a database for; what no name can hold becomes a sign that no name has."""
-    return _printable(username.translate(text.FULL_WIDTH).strip())[:40]
-
-
-def _printable(typed: str) -> str:
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in typed)
-
-
-_decoys: list[str] = []
-
-
-def _decoy() -> str:
-    if not _decoys:
-        _decoys.append(make_password("nobody has this password"))
-    return _decoys[0]
+@action("accounts.unlock")
+def unlock(by: Person | None, person: Person) -> None:
+    """End the locks that wrong passwords put on a person's sign-in; by who manages them, or (None) on the machine."""
+    if by is not None:
+        rules.check_may_end(False, manages(by, person))
+    if not forget(person):
+        raise Refused(_("%(name)s 的登录没有锁定") % {"name": person.name})
+    stage("accounts.sign_in_unlocked", {"person": person.actor}, actor=_actor(by), org=person.organisation.code)
 
 
 def _actor(by: Person | None) -> str:

@@ -86,3 +86,12 @@ class Visit(AbstractBaseSession):
         from weilu.accounts.sessions import SessionStore
 
         return SessionStore
+
+
+class Guesses(models.Model):
+    """Wrong passwords in a row: of an account from one address, of an account, of an address, of a known device."""
+
+    key = models.CharField(max_length=140, unique=True)  # `here:wangmin|10.0.0.1`; see `guesses`
+    failures = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField(default=now, db_index=True)  # of the last one
+    until = models.DateTimeField(null=True)  # the lock ends by itself

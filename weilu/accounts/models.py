@@ -192,11 +192,3 @@ class Owned(models.Model):
 
     class Meta:
         abstract = True
-
-
-class SignInTry(models.Model):
-    """A sign-in that failed, kept for throttling by name and by address."""
-
-    username = models.CharField(max_length=40, db_index=True)
-    address = models.CharField(max_length=45, db_index=True)
-    at = models.DateTimeField(default=now, db_index=True)

@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from weilu.accounts.actions import EMPLOYED, add_person, end_role, give_role
+from weilu.accounts.actions import EMPLOYED, add_person, end_role, give_role, unlock
+from weilu.accounts.guesses import locks_of
 from weilu.accounts.models import Organisation, Person
 from weilu.accounts.queries import customers_with_people, managed_customers, manages, person_seen, roles_of
 from weilu.accounts.reader import reader
@@ -118,11 +119,22 @@ def end(request: HttpRequest, uid: str) -> HttpResponse:
     return redirect("accounts:person", uid) if sees else redirect("accounts:people")
 
 
+@right("people.manage")
+@require_POST
+def free(request: HttpRequest, uid: str) -> HttpResponse:
+    """End the locks on the person's sign-in."""
+    found = person_seen(reader(request), uid)
+    unlock(reader(request), found)
+    messages.success(request, _("%(name)s 现在可以登录") % {"name": found.name})
+    return redirect("accounts:person", uid)
+
+
 def _page(
     request: HttpRequest, found: Person, refused: Refused | None = None, typed: dict[str, str] | None = None
 ) -> HttpResponse:
     shown: dict[str, Any] = {"found": found, "towards": roles_of(found, reader(request)), "refused": refused}
     shown["managed"] = manages(reader(request), found)
+    shown["locks"] = locks_of(found) if shown["managed"] else []
     shown["visits"] = visits_of(found) if shown["managed"] else []
     shown["tokens"] = tokens_of(found) if shown["managed"] else []
     return render(request, "accounts/person.html", shown | {"typed": typed or {}}, status=422 if refused else 200)

@@ -1,6 +1,6 @@
 """When sign-in waits, and what a token opens."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import date, datetime, timedelta
 
 from django.utils.translation import gettext as _
@@ -9,28 +9,38 @@ from django.utils.translation import gettext_lazy
 from weilu.accounts.roles import RIGHTS
 from weilu.kernel.refused import Refused
 
-TRIES = 5  # failures of one name from one address before it waits
+TRIES = 5  # failures of one account from one address, or on a known device, before it locks
+TRIES_OF_ACCOUNT = 20  # failures of one account from anywhere
 TRIES_OF_ADDRESS = 30  # failures of one address, whatever the names
-WAIT = timedelta(minutes=15)
+LONGEST_LOCK = 30  # minutes
+FORGOTTEN = timedelta(hours=24)  # a count without a failure for so long begins anew
 
 
-def check_not_throttled(of_name: list[datetime], of_address: list[datetime], now: datetime) -> None:
-    """Refuse while too many failures (instants within WAIT) stand against this name here, or this address."""
-    for failures, limit in ((of_name, TRIES), (of_address, TRIES_OF_ADDRESS)):
-        if len(failures) >= limit:
-            until = sorted(failures)[-limit] + WAIT
-            minutes = max(1, -(-int((until - now).total_seconds()) // 60))
-            raise Refused(_("密码错了太多次，约 %(minutes)d 分钟后可再试") % {"minutes": minutes}, field="password")
+def lock_length(failures: int, tries: int) -> timedelta | None:
+    """How long the `failures`-th failure in a row locks: 1, 2, 4 … LONGEST_LOCK minutes from the `tries`-th on."""
+    if failures < tries:
+        return None
+    return timedelta(minutes=min(2 ** min(failures - tries, 10), LONGEST_LOCK))
 
 
-def wrong_password(failures: int) -> Refused:
-    """The sentence after the `failures`-th wrong password; the same for a name that does not exist."""
-    left = TRIES - failures
-    if left > 0:
-        text = _("工号或密码不对，还可试 %(left)d 次。之后要等 15 分钟") % {"left": left}
-    else:
-        text = _("工号或密码不对。现在要等 15 分钟才能再试")
-    return Refused(text, field="password")
+def check_not_locked(locks: Iterable[datetime | None], now: datetime) -> None:
+    """Refuse while one of the locks holds, whatever the password."""
+    until = max((lock for lock in locks if lock), default=now)
+    if until > now:
+        reason = _("密码错了太多次，约 %(minutes)d 分钟后可再试") % {"minutes": _minutes(until, now)}
+        raise Refused(reason, help=_("系统管理员可提前解锁"), field="password")
+
+
+def wrong_password(left: int, until: datetime | None, now: datetime) -> Refused:
+    """The sentence after a wrong password; the same for a name that does not exist."""
+    if until is None:
+        return Refused(_("工号或密码不对，还可试 %(left)d 次。之后会锁定") % {"left": left}, field="password")
+    reason = _("工号或密码不对，已锁定 %(minutes)d 分钟") % {"minutes": _minutes(until, now)}
+    return Refused(reason, help=_("系统管理员可提前解锁"), field="password")
+
+
+def _minutes(until: datetime, now: datetime) -> int:
+    return max(1, -(-int((until - now).total_seconds()) // 60))
 
 
 LEAST_PASSWORD = 10  # characters

@@ -20,5 +20,6 @@ urlpatterns = [
     path("people/call-in", people.call_in, name="call-in"),
     path("people/<uuid:uid>/", people.person, name="person"),
     path("people/<uuid:uid>/give", people.give, name="give"),
+    path("people/<uuid:uid>/unlock", people.free, name="unlock"),
     path("people/<uuid:uid>/end", people.end, name="end"),
 ]

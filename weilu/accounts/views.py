@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from weilu.accounts.actions import keep_language, sign_in
+from weilu.accounts.guesses import COOKIE, KNOWN_FOR, device_cookie
 from weilu.accounts.models import Person
 from weilu.accounts.reader import address_of
 from weilu.accounts.sessions import NOTE, facts
@@ -30,13 +31,19 @@ def enter(request: HttpRequest) -> HttpResponse:
     shown = {"next": target, "username": request.POST.get("username", "")[:40]}
     if request.method == "GET":
         return render(request, "accounts/login.html", shown)
+    device = request.COOKIES.get(COOKIE, "")
     try:
-        person = sign_in(shown["username"], request.POST.get("password", ""), address_of(request))
+        person = sign_in(shown["username"], request.POST.get("password", ""), address_of(request), device=device)
     except Refused as refused:
         return render(request, "accounts/login.html", shown | {"refused": refused}, status=401)
     login(request, person)
     request.session[NOTE] = facts(address_of(request), request.headers.get("User-Agent", ""))
-    return _in_own_language(request, redirect(target), person)
+    response = redirect(target)
+    response.set_cookie(
+        COOKIE, device_cookie(device, person), max_age=KNOWN_FOR, path="/login",
+        samesite="Lax", httponly=True, secure=request.is_secure(),
+    )  # fmt: skip
+    return _in_own_language(request, response, person)
 
 
 @right(SIGNED_IN)

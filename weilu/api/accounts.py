@@ -8,10 +8,11 @@ from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest
 from ninja import Router, Schema
 
+from weilu.accounts import actions as accounts
 from weilu.accounts import tokens, visits
 from weilu.accounts.reader import address_of, reader
 from weilu.accounts.sessions import visit_uid
-from weilu.api.acts import Done
+from weilu.api.acts import Done, somebody
 from weilu.kernel.times import iso
 
 router = Router()
@@ -35,6 +36,10 @@ class VisitAct(Schema):
 class PasswordIn(Schema):
     old: str
     new: str
+
+
+class PersonAct(Schema):
+    person: str  # the username
 
 
 class TokenMade(Done):
@@ -70,6 +75,12 @@ def end_visit(request: HttpRequest, act: VisitAct) -> Done:
 @router.post("/accounts/end_other_visits", response=Done, tags=["act"])
 def end_other_visits(request: HttpRequest) -> Done:
     visits.end_other_visits(reader(request), keep=visit_uid(request))
+    return Done()
+
+
+@router.post("/accounts/unlock", response=Done, tags=["act"])
+def unlock(request: HttpRequest, act: PersonAct) -> Done:
+    accounts.unlock(reader(request), somebody(request, act.person))
     return Done()
 
 

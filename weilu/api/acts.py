@@ -312,13 +312,13 @@ def add_person(request: HttpRequest, act: PersonIn) -> Done:
 
 @router.post("/accounts/give_role", response=Done)
 def give_role(request: HttpRequest, act: RoleIn) -> Done:
-    accounts.give_role(reader(request), _somebody(request, act.person), _owner(request, act.owner), act.role)
+    accounts.give_role(reader(request), somebody(request, act.person), _owner(request, act.owner), act.role)
     return Done()
 
 
 @router.post("/accounts/end_role", response=Done)
 def end_role(request: HttpRequest, act: RoleIn) -> Done:
-    accounts.end_role(reader(request), _somebody(request, act.person), _owner(request, act.owner), act.role)
+    accounts.end_role(reader(request), somebody(request, act.person), _owner(request, act.owner), act.role)
     return Done()
 
 
@@ -328,7 +328,7 @@ def name_head(request: HttpRequest, act: HeadIn) -> Done:
     department = Department.objects.filter(organisation=owner, name=_name(act.department)).first()
     if department is None:
         raise NotVisible(act.department)
-    accounts.name_head(reader(request), department, _somebody(request, act.person))
+    accounts.name_head(reader(request), department, somebody(request, act.person))
     return Done()
 
 
@@ -347,7 +347,7 @@ def register_installation(request: HttpRequest, act: InstallationIn) -> Done:
 @router.post("/systems/name_users", response=Done)
 def name_users(request: HttpRequest, act: UsersIn) -> Done:
     system = System.objects.select_related("owner").fetch(reader(request), act.system)
-    systems.name_users(reader(request), system, [_somebody(request, username) for username in act.people])
+    systems.name_users(reader(request), system, [somebody(request, username) for username in act.people])
     return Done(uid=str(system.uid))
 
 
@@ -369,7 +369,7 @@ def _name(given: str) -> str:
     return given.replace("\0", "\ufffd")
 
 
-def _somebody(request: HttpRequest, username: str) -> Person:
+def somebody(request: HttpRequest, username: str) -> Person:
     """Somebody who sees a customer that the caller sees too, by username; raises NotVisible."""
     near = Person.objects.filter(grants__organisation_id__in=reader(request).owner_ids, username=_name(username))
     found = near.select_related("organisation").first()

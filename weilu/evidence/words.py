@@ -17,6 +17,8 @@ KINDS = {
     "accounts.signed_in": gettext_lazy("登录"),
     "accounts.token_made": gettext_lazy("生成访问令牌"),
     "accounts.token_revoked": gettext_lazy("撤销访问令牌"),
+    "accounts.sign_in_locked": gettext_lazy("锁定登录"),
+    "accounts.sign_in_unlocked": gettext_lazy("解锁登录"),
     "accounts.password_changed": gettext_lazy("改密码"),
     "accounts.visit_ended": gettext_lazy("结束登录"),
     "accounts.other_visits_ended": gettext_lazy("结束其他登录"),

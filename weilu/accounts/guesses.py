@@ -1,0 +1,211 @@
+"""Wrong passwords: counted before they are looked at, so that guesses at the same time are all counted; locks that end."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.contrib.auth.hashers import check_password as matches
+from django.contrib.auth.hashers import make_password
+from django.core import signing
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from weilu.accounts import rules
+from weilu.accounts.credentials import Guesses
+from weilu.accounts.models import Person
+from weilu.evidence.actions import stage
+from weilu.kernel import text
+from weilu.kernel.times import iso, now
+
+MOST_DEVICES = 8  # people whose device one browser may be
+COOKIE = "weilu_device"
+SALT = "weilu.accounts.device"
+KNOWN_FOR = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class Count:
+    """One of the counts that a guess is added to, and how many it lets pass."""
+
+    key: str
+    tries: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a guess reserved: its counts as they were before, and the locks it began."""
+
+    counts: Sequence[Count]
+    before: dict[str, datetime | None]
+    left: int
+    locked: dict[str, datetime]
+
+
+def try_password(
+    username: str, person: Person | None, password: str, address: str, *, device: str = "", again: bool = False
+) -> Person:
+    """The person whose password it is; raises Refused, and the failure stays counted.
+
+    `device` is what the browser kept of an earlier sign-in (see `device_cookie`): a known one has its own count,
+    so that strangers lock nobody out of their own browser. `again` is for somebody who is signed in.
+    """
+    known = known_device(device, person)
+    counts = _counts(username, address, known, again)
+    held = _reserve(counts)
+    # An unknown name costs the same hash as a known one, so that names cannot be told by the clock.
+    right = matches(printable(password), person.password if person else _decoy())
+    if not right or person is None:
+        if held.locked:
+            _record_lock(person, address, held.locked)
+        raise rules.wrong_password(held.left, max(held.locked.values(), default=None), now())
+    _forgive(held)
+    return person
+
+
+def as_typed(username: str) -> str:
+    """The name in half-width, fit to ask a database for; what no name can hold becomes a sign that no name has."""
+    return printable(username.translate(text.FULL_WIDTH).strip())[:40]
+
+
+def printable(typed: str) -> str:
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in typed)
+
+
+def locks_of(person: Person) -> list[Guesses]:
+    """The locks on this person's sign-in that hold now, apart from those of whole addresses."""
+    return list(_of(person).filter(until__gt=now()).order_by("-until"))
+
+
+def forget(person: Person) -> int:
+    """Drop every count against this person; how many locks held."""
+    held = len(locks_of(person))
+    _of(person).delete()
+    return held
+
+
+def known_device(cookie: str, person: Person | None) -> str:
+    """The device of `person` that `cookie` proves; "" for none."""
+    return _devices(cookie).get(str(person.uid), "") if person else ""
+
+
+def device_cookie(cookie: str, person: Person) -> str:
+    """`cookie` with this browser known as a device of `person`, signed."""
+    devices = _devices(cookie)
+    device = devices.pop(str(person.uid), "") or secrets.token_urlsafe(12)
+    kept = dict(list(devices.items())[1 - MOST_DEVICES :])
+    return signing.dumps(kept | {str(person.uid): device}, salt=SALT)
+
+
+def _devices(cookie: str) -> dict[str, str]:
+    try:
+        return dict(signing.loads(cookie, salt=SALT, max_age=KNOWN_FOR)) if cookie else {}
+    except signing.BadSignature:
+        return {}
+
+
+def _counts(username: str, address: str, device: str, again: bool) -> list[Count]:
+    if again:
+        return [Count(f"again:{username}", rules.TRIES)]
+    if device:
+        return [Count(f"device:{username}|{device}", rules.TRIES)]
+    place = _place(address)
+    return [
+        Count(f"here:{username}|{place}", rules.TRIES),
+        Count(f"account:{username}", rules.TRIES_OF_ACCOUNT),
+        Count(f"address:{place}", rules.TRIES_OF_ADDRESS),
+    ]
+
+
+def _place(address: str) -> str:
+    """An IPv4 address, or the /64 that an IPv6 address belongs to: whoever has one has all of it."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address[:45]
+    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
+
+
+@transaction.atomic
+def _reserve(counts: Sequence[Count]) -> Held:
+    """Count a guess in advance; raises Refused, and counts nothing, while one of the counts is locked."""
+    instant = now()
+    rows = {
+        row.key: row
+        for row in Guesses.objects.select_for_update().filter(key__in=[one.key for one in counts]).order_by("key")
+    }
+    rules.check_not_locked([row.until for row in rows.values()], instant)
+    Guesses.objects.filter(at__lt=instant - rules.FORGOTTEN).delete()
+    before: dict[str, datetime | None] = {}
+    left, locked, at_once = rules.TRIES, {}, 0
+    for place, count in enumerate(counts):
+        row = rows.get(count.key) or Guesses(key=count.key, at=instant)
+        if row.at < instant - rules.FORGOTTEN:
+            row = Guesses(key=count.key)
+        if count.key.startswith("account:") and at_once > rules.TRIES:
+            continue  # one address alone locks nobody out elsewhere
+        before[count.key] = row.until
+        row.failures, row.at = row.failures + 1, instant
+        at_once = row.failures if place == 0 else at_once
+        length = rules.lock_length(row.failures, count.tries)
+        if length:
+            row.until = locked[count.key] = instant + length
+        left = min(left, count.tries - row.failures)
+        _write(row)
+    return Held(counts, before, max(left, 0), locked)
+
+
+def _write(row: Guesses) -> None:
+    """Insert or update; where another process inserted meanwhile, add to what it wrote."""
+    if row.pk:
+        row.save()
+        return
+    made, fresh = Guesses.objects.get_or_create(
+        key=row.key, defaults={"failures": row.failures, "at": row.at, "until": row.until}
+    )
+    if not fresh:
+        Guesses.objects.filter(pk=made.pk).update(failures=F("failures") + 1, at=row.at)
+
+
+@transaction.atomic
+def _forgive(held: Held) -> None:
+    """The guess was right: its counts begin anew; of its address only this guess is taken back."""
+    for key, until in held.before.items():
+        rows = Guesses.objects.filter(key=key)
+        if key.startswith("address:"):
+            rows.filter(failures__gt=0).update(failures=F("failures") - 1, until=until)
+            rows.filter(failures=0).delete()
+        else:
+            rows.delete()
+
+
+@transaction.atomic
+def _record_lock(person: Person | None, address: str, locked: dict[str, datetime]) -> None:
+    """Enter the locks that began. A name that is nobody's stays out: people type passwords there."""
+    for key, until in locked.items():
+        kind = key.partition(":")[0]
+        data = {"lock": kind, "address": address, "until": iso(until)}
+        if kind == "address":
+            stage("accounts.sign_in_locked", data, actor="weilu", org="")
+        elif person:
+            org = person.organisation.code
+            stage("accounts.sign_in_locked", data | {"person": person.actor}, actor="weilu", org=org)
+
+
+def _of(person: Person) -> QuerySet[Guesses]:
+    name = person.username
+    return Guesses.objects.filter(
+        Q(key__in=[f"account:{name}", f"again:{name}"])
+        | Q(key__startswith=f"here:{name}|")
+        | Q(key__startswith=f"device:{name}|")
+    )
+
+
+_decoys: list[str] = []
+
+
+def _decoy() -> str:
+    if not _decoys:
+        _decoys.append(make_password("nobody has this password"))
+    return _decoys[0]
