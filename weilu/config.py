@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -45,6 +46,7 @@ class Config:
     checkpoint_seconds: int  # WEILU_CHECKPOINT_SECONDS: longest time between two checkpoints
     language: str  # WEILU_LANGUAGE: zh or en, of the command line
     debug: bool  # WEILU_DEBUG
+    proxies: tuple[str, ...]  # WEILU_TRUSTED_PROXIES: addresses whose X-Forwarded-For is believed, comma separated
     smtp: Smtp | None  # WEILU_SMTP_*; none: notices stay in the inbox
 
     @property
@@ -107,6 +109,7 @@ def read_config(env: Mapping[str, str] | None = None) -> Config:
         checkpoint_seconds=_number(env, "WEILU_CHECKPOINT_SECONDS", 600, 1, 600),
         language=_language(env),
         debug=(env.get("WEILU_DEBUG") or "") == "1",
+        proxies=_proxies(env),
         smtp=_smtp(env),
     )
 
@@ -162,6 +165,16 @@ def _hosts(env: Mapping[str, str]) -> tuple[str, ...]:
         host, _, port = one.rpartition(":")
         if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
             raise WrongSetting(f"WEILU_WITNESS_HOSTS 里的「{one[:60]}」应是「主机:端口」。改正后重新启动。")
+    return found
+
+
+def _proxies(env: Mapping[str, str]) -> tuple[str, ...]:
+    found = tuple(one.strip() for one in (env.get("WEILU_TRUSTED_PROXIES") or "").split(",") if one.strip())
+    for one in found:
+        try:
+            ip_address(one)
+        except ValueError:
+            raise WrongSetting(f"WEILU_TRUSTED_PROXIES 里的「{one[:60]}」应是 IP 地址。改正后重新启动。") from None
     return found
 
 

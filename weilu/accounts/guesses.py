@@ -1,4 +1,4 @@
-"""Wrong passwords: counted before they are looked at, so that guesses at the same time are all counted; locks that end."""
+"""Wrong passwords: counted before they are looked at, so that guesses at once are all counted; locks end."""
 
 import secrets
 from collections.abc import Sequence

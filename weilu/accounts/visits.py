@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from weilu.accounts import rules
 from weilu.accounts.actions import check_password
 from weilu.accounts.credentials import Visit
+from weilu.accounts.guesses import forget
 from weilu.accounts.models import Person
 from weilu.accounts.queries import manages
 from weilu.evidence.actions import stage
@@ -41,6 +42,17 @@ def change_password(by: Person, *, old: str, new: str, address: str, keep: str) 
 
 
 ACTIONS["accounts.change_password"] = change_password
+
+
+@transaction.atomic
+def set_password(person: Person, new: str) -> None:
+    """On the machine itself: a new password, whatever the old one; ends every visit and lock of the person."""
+    rules.check_new_password(new, person.username, field="new")
+    person.set_password(new)
+    person.save(update_fields=["password"])
+    forget(person)
+    data = {"person": person.actor, "visits_ended": _end(person, "")}
+    stage("accounts.password_set", data, actor="weilu", org=person.organisation.code)
 
 
 @action("accounts.end_visit")

@@ -48,9 +48,16 @@ def parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help=told("核验一份证据导出"))
     verify.add_argument("directory", metavar=told("目录"))
     verify.add_argument("--trust", metavar=told("公钥文件"), help=told("另行取得的公钥；没有它只能证明内部一致"))
+    _person(commands.add_parser("person", help=told("人员：在这台机器上解锁、设新密码")))
     _evidence(commands.add_parser("evidence", help=told("证据：导出、公钥")))
     witness.arguments(commands.add_parser("witness", help=told("见证：另一方自己的程序，不需要维录的数据库")))
     return top
+
+
+def _person(command: argparse.ArgumentParser) -> None:
+    what = command.add_subparsers(dest="what", required=True, metavar=told("做什么"))
+    for name, words in (("unlock", "结束因密码错误而起的锁定"), ("password", "设新密码；从终端或标准输入读，不作参数")):
+        what.add_parser(name, help=told(words)).add_argument("username", metavar=told("工号"))
 
 
 def _evidence(command: argparse.ArgumentParser) -> None:
@@ -112,6 +119,12 @@ def _check(args: argparse.Namespace) -> int:
     return report()
 
 
+def _person_command(args: argparse.Namespace) -> int:
+    from weilu.cli.rescue import DEEDS
+
+    return DEEDS[args.what](args.username)
+
+
 def _verify(args: argparse.Namespace) -> int:
     from weilu.evidence.verifier import main as verify
 
@@ -136,6 +149,7 @@ COMMANDS = {
     "check": _check,
     "verify": _verify,
     "evidence": _evidence_command,
+    "person": _person_command,
 }
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ KINDS = {
     "accounts.sign_in_locked": gettext_lazy("锁定登录"),
     "accounts.sign_in_unlocked": gettext_lazy("解锁登录"),
     "accounts.password_changed": gettext_lazy("改密码"),
+    "accounts.password_set": gettext_lazy("在机器上设新密码"),
     "accounts.visit_ended": gettext_lazy("结束登录"),
     "accounts.other_visits_ended": gettext_lazy("结束其他登录"),
     "systems.system_registered": gettext_lazy("登记系统"),
