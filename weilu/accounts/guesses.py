@@ -35,9 +35,8 @@ class Count:
 
 @dataclass(frozen=True)
 class Held:
-    """What a guess reserved: its counts as they were before, and the locks it began."""
+    """What a guess reserved: its locks as they were before, and the locks it began."""
 
-    counts: Sequence[Count]
     before: dict[str, datetime | None]
     left: int
     locked: dict[str, datetime]
@@ -127,45 +126,34 @@ def _place(address: str) -> str:
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
 
 
-@transaction.atomic
 def _reserve(counts: Sequence[Count]) -> Held:
     """Count a guess in advance; raises Refused, and counts nothing, while one of the counts is locked."""
     instant = now()
-    rows = {
-        row.key: row
-        for row in Guesses.objects.select_for_update().filter(key__in=[one.key for one in counts]).order_by("key")
-    }
-    rules.check_not_locked([row.until for row in rows.values()], instant)
     Guesses.objects.filter(at__lt=instant - rules.FORGOTTEN).delete()
     before: dict[str, datetime | None] = {}
     left, locked, at_once = rules.TRIES, {}, 0
-    for place, count in enumerate(counts):
-        row = rows.get(count.key) or Guesses(key=count.key, at=instant)
-        if row.at < instant - rules.FORGOTTEN:
-            row = Guesses(key=count.key)
-        if count.key.startswith("account:") and at_once > rules.TRIES:
-            continue  # one address alone locks nobody out elsewhere
-        before[count.key] = row.until
-        row.failures, row.at = row.failures + 1, instant
-        at_once = row.failures if place == 0 else at_once
-        length = rules.lock_length(row.failures, count.tries)
-        if length:
-            row.until = locked[count.key] = instant + length
-        left = min(left, count.tries - row.failures)
-        _write(row)
-    return Held(counts, before, max(left, 0), locked)
+    with transaction.atomic():
+        rows = _locked(sorted(count.key for count in counts))
+        rules.check_not_locked([row.until for row in rows.values()], instant)
+        for place, count in enumerate(counts):
+            row = rows[count.key]
+            if count.key.startswith("account:") and at_once > rules.TRIES:
+                continue  # one address alone locks nobody out elsewhere
+            before[count.key] = row.until
+            row.failures, row.at = row.failures + 1, instant
+            at_once = row.failures if place == 0 else at_once
+            length = rules.lock_length(row.failures, count.tries)
+            if length:
+                row.until = locked[count.key] = instant + length
+            left = min(left, count.tries - row.failures)
+            row.save()
+    return Held(before, max(left, 0), locked)
 
 
-def _write(row: Guesses) -> None:
-    """Insert or update; where another process inserted meanwhile, add to what it wrote."""
-    if row.pk:
-        row.save()
-        return
-    made, fresh = Guesses.objects.get_or_create(
-        key=row.key, defaults={"failures": row.failures, "at": row.at, "until": row.until}
-    )
-    if not fresh:
-        Guesses.objects.filter(pk=made.pk).update(failures=F("failures") + 1, at=row.at)
+def _locked(keys: Sequence[str]) -> dict[str, Guesses]:
+    """The rows of `keys`, there from now on and locked, always in the order of their keys."""
+    Guesses.objects.bulk_create([Guesses(key=key) for key in keys], ignore_conflicts=True)
+    return {row.key: row for row in Guesses.objects.select_for_update().filter(key__in=keys).order_by("key")}
 
 
 @transaction.atomic
