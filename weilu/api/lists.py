@@ -10,10 +10,12 @@ from ninja import Router, Schema
 from weilu.accounts.reader import reader
 from weilu.api.acts import Done
 from weilu.api.reads import row_data
+from weilu.kernel.times import now
 from weilu.process import list_actions
 from weilu.process.kept import SavedFilter
 from weilu.process.lists import found_rows
 from weilu.process.models import WorkItem
+from weilu.process.overview import overview
 from weilu.process.search import find
 
 router = Router(tags=["read"])
@@ -80,6 +82,15 @@ def drop_filter(request: HttpRequest, act: FilterRef) -> Done:
 def choose_columns(request: HttpRequest, act: ColumnsIn) -> Done:
     list_actions.choose_columns(reader(request), act.columns)
     return Done()
+
+
+@router.get("/overview", summary="How many items are open, overdue and due today; by system, step and month")
+def figures(request: HttpRequest) -> dict[str, Any]:
+    """The counters of the overview; `overdue` and `today` are counted to 1,000."""
+    found = overview(reader(request), now())
+    lines = {name: [{"title": one.title, "count": one.count} for one in found[name]] for name in ("systems", "steps")}
+    months = [{"month": name, "opened": came, "closed": went} for name, came, went in found["months"]]
+    return found | lines | {"months": months}
 
 
 @router.get("/filters", summary="Saved filters: one's own, and those shared in one's organisation")

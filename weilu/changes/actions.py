@@ -18,6 +18,7 @@ from weilu.kernel import text
 from weilu.kernel.actions import action
 from weilu.kernel.canonical import canonical, digest, sha256_hex, sm3_hex
 from weilu.kernel.refused import Refused
+from weilu.kernel.statements import insert
 from weilu.kernel.times import iso, now
 from weilu.process.actions import note, open_item, record_fact, reopen_step, say_in_step, set_subject
 from weilu.process.flow import parse_flow
@@ -45,7 +46,8 @@ def request_change(by: Person, installation: Installation, *, title: str, need: 
         words="",
         found_by=(installation.name, installation.host),
     )
-    change = Change.objects.create(item=item, installation=installation)
+    change = Change(item=item, installation=installation)
+    insert(change)
     _keep_need(by, change, need)
     return change
 
@@ -230,7 +232,7 @@ def _keep_need(by: Person, change: Change, need: str) -> None:
         org=item.owner.code,
         item=str(item.uid),
     )
-    NeedVersion.objects.create(change=change, number=number, text=need, author=by, digest=sha, evidence=ref)
+    insert(NeedVersion(change=change, number=number, text=need, author=by, digest=sha, evidence=ref))
     note(item, "file", _("需求第 %(number)d 版") % {"number": number}, actor=by, evidence=ref)
 
 

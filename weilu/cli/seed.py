@@ -11,6 +11,7 @@ from weilu.cli.telling import tell
 from weilu.kernel.models import Series
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
+from weilu.process.tallies import fold
 
 BATCH = 2_000
 MARK: dict[str, Any] = {"owner": "*", "kind": "seed", "year": 0}  # how far it has come: one row, kept with each batch
@@ -36,6 +37,7 @@ def seed(items: int) -> int:
             }
             batch.make(numbers)
             batch.write()
+            fold()
             for (owner, year), last in numbers.items():
                 Series.objects.update_or_create(owner=owner, kind="BG", year=year, defaults={"last": last})
             Series.objects.update_or_create(**MARK, defaults={"last": batch.last})

@@ -5,7 +5,12 @@ from datetime import datetime
 from django.db import connection
 
 from weilu.kernel.models import Series
+from weilu.kernel.statements import Prepared, change, slot
 from weilu.kernel.times import SHANGHAI
+
+SERIES = Prepared(
+    lambda: Series.objects.select_for_update().filter(owner=slot("owner"), kind=slot("kind"), year=slot("year"))
+)
 
 
 def take_number(owner: str, kind: str, at: datetime) -> str:
@@ -17,8 +22,10 @@ def take_number(owner: str, kind: str, at: datetime) -> str:
     if not connection.in_atomic_block:
         raise RuntimeError("a number is taken only inside an action")
     year = at.astimezone(SHANGHAI).year
-    Series.objects.bulk_create([Series(owner=owner, kind=kind, year=year)], ignore_conflicts=True)
-    series = Series.objects.select_for_update().get(owner=owner, kind=kind, year=year)
-    series.last += 1
-    series.save(update_fields=["last"])
-    return f"{owner}-{kind}-{year}-{series.last:04d}"
+    found = SERIES(owner=owner, kind=kind, year=year)
+    if not found:
+        Series.objects.bulk_create([Series(owner=owner, kind=kind, year=year)], ignore_conflicts=True)
+        found = SERIES(owner=owner, kind=kind, year=year)
+    last = found[0].last + 1
+    change(Series, {"id": found[0].id}, last=last)
+    return f"{owner}-{kind}-{year}-{last:04d}"

@@ -83,7 +83,7 @@ def open_item(
     if version is None:
         raise Refused(_("「%(flow)s」还没有发布流程") % {"flow": flow}, help=_("系统管理员可以发布"))
     instant = now()
-    item = WorkItem.objects.create(
+    item = WorkItem(
         owner=system.owner,
         number=take_number(system.owner.code, series, instant),
         kind=kind,
@@ -95,10 +95,12 @@ def open_item(
         facets=facets,
         opened_at=instant,
     )
+    insert(item)
     keep_words(item, found_by)
     definition = parse_flow(version.source)
     first = definition.steps[0]
-    visit = StepVisit.objects.create(item=item, step=first.key, ordinal=1, opened_at=instant)
+    visit = StepVisit(item=item, step=first.key, ordinal=1, opened_at=instant)
+    insert(visit)
     item.step = first.key
     _say(by, item, definition, first, visit, Opinion.Act.AGREE, words)
     _finish(item, visit, Outcome.DONE)

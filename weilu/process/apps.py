@@ -11,9 +11,10 @@ class ProcessConfig(AppConfig):
         from weilu.notify.kinds import register_relevance
         from weilu.process import deadlines, notices
         from weilu.process.search import teach
+        from weilu.process.tallies import FOLD
 
         connection_created.connect(teach)
-        for kind in (notices.WAITING, notices.REQUESTER, notices.SETTLE, deadlines.WATCH, deadlines.SWEEP):
+        for kind in (notices.WAITING, notices.REQUESTER, notices.SETTLE, deadlines.WATCH, deadlines.SWEEP, FOLD):
             register(kind)
         notices.subscribe_all()
         register_relevance(notices.ASKING, notices.still_waiting)

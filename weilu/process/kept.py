@@ -77,3 +77,19 @@ class Columns(models.Model):
 
     person = models.OneToOneField(Person, models.PROTECT, primary_key=True, related_name="columns")
     names = models.JSONField(default=list)
+
+
+class Tally(models.Model):
+    """What is counted of a customer's items: triggers add a row at every change, a job folds them into sums.
+
+    Only added to, so that two acts at once never wait for each other. Names: `system` and `step`, the open
+    items of each; `opened` and `closed`, by month (Asia/Shanghai, 2026-11).
+    """
+
+    owner = models.ForeignKey(Organisation, models.PROTECT, related_name="+", db_index=False)
+    name = models.CharField(max_length=10)
+    key = models.CharField(max_length=40)
+    n = models.IntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["owner", "name", "key", "n"], name="tally_sums")]

@@ -21,7 +21,7 @@ from weilu.process import columns, list_actions, lists
 from weilu.process.actions import sign_step
 from weilu.process.bigrams import LONGEST
 from weilu.process.kept import SavedFilter
-from weilu.process.models import Seat, WorkItem
+from weilu.process.models import WorkItem
 from weilu.process.pages import item_url, lines
 from weilu.process.queries import PAGE, Row
 from weilu.process.search import find
@@ -142,7 +142,7 @@ def _picked(request: HttpRequest) -> list[Picked]:
 def bulk(request: HttpRequest) -> HttpResponse:
     """What exactly would be signed: each item ticked, and why some of them cannot be."""
     person, picked = reader(request), {one.uid: one for one in _picked(request)}
-    seats = Seat.objects.todo(person).filter(item__uid__in=_uids(picked)).values_list("item_id", flat=True)
+    seats = lists.waiting_for(person).filter(item__uid__in=_uids(picked)).values_list("item_id", flat=True)
     rows = lists.found_rows(person, list(dict.fromkeys(seats)))
     gates = lists.gates_of_rows(rows)
     checked = [

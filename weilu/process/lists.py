@@ -16,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from weilu.accounts.models import Person
 from weilu.kernel.times import now
-from weilu.process.filters import Filters, narrow
+from weilu.process.filters import Filters, narrow, unindexed
 from weilu.process.kept import Watch
 from weilu.process.models import Fact, Opinion, Seat, WorkItem
 from weilu.process.queries import CAP, PAGE, Row, _rows
@@ -34,9 +34,23 @@ def rows(person: Person, name: str, filters: Filters = NONE, after: str = "", li
     return _rows(LISTS[name](person, filters, after, limit))
 
 
+def seen(rows: QuerySet[Any], person: Person, owner: str = "item__owner_id") -> QuerySet[Any]:
+    """Those `rows` whose customer `person` sees, where their own index has found them already.
+
+    The sum keeps both databases from beginning at the customer, who owns a million items; without statistics
+    they would.
+    """
+    return rows.alias(customer=unindexed(owner)).filter(customer__in=person.owner_ids)
+
+
+def waiting_for(person: Person) -> QuerySet[Seat]:
+    """What waits for `person`, the earliest due first, undated last; over the partial index of open seats."""
+    return seen(Seat.objects.filter(person=person, open=True), person).order_by("due_at", "id")
+
+
 def _todo(person: Person, filters: Filters, after: str, limit: int) -> list[Entry]:
     """The earliest due first, undated last."""
-    seats = narrow(Seat.objects.todo(person), filters, person, now())
+    seats = narrow(waiting_for(person), filters, person, now())
     if after:
         seats = seats.filter(_later(after))
     found = seats.select_related("item").prefetch_related("item__system", "item__flow")[:limit]
@@ -56,7 +70,7 @@ def _later(after: str) -> Q:
 
 def _done(person: Person, filters: Filters, after: str, limit: int) -> list[Entry]:
     """The latest opinion first, each item once."""
-    said = narrow(said_last(person), filters, person, now(), due="item__due_at").order_by("-id")
+    said = narrow(said_last(person), filters, person, now(), due="item__due_at")
     if after:
         said = said.filter(id__lt=key_of(after))
     found = said.select_related("item").prefetch_related("item__system", "item__flow")[:limit]
@@ -65,23 +79,33 @@ def _done(person: Person, filters: Filters, after: str, limit: int) -> list[Entr
 
 def said_last(person: Person) -> QuerySet[Opinion]:
     """Of each item one has spoken in and may see: one's last opinion."""
-    later = Opinion.objects.filter(person=person, item=OuterRef("item"), id__gt=OuterRef("id"))
-    return Opinion.objects.filter(~Exists(later), person=person, item__owner_id__in=person.owner_ids)
+    said = Opinion.objects.filter(item=OuterRef("item"), id__gt=OuterRef("id"))
+    later = said.alias(who=unindexed("person_id")).filter(who=person.id)
+    return seen(Opinion.objects.filter(~Exists(later), person=person), person).order_by("-id")
 
 
 def _mine(person: Person, filters: Filters, after: str, limit: int) -> list[Entry]:
     """Newest first."""
-    return _items(WorkItem.objects.visible_to(person).filter(requester=person), person, filters, after, limit)
+    return _items(asked_by(person), person, filters, after, limit)
+
+
+def asked_by(person: Person) -> QuerySet[Any]:
+    """The items `person` asked for, newest first."""
+    return seen(WorkItem.objects.filter(requester=person), person, "owner_id").order_by("-id")
 
 
 def _watched(person: Person, filters: Filters, after: str, limit: int) -> list[Entry]:
     """What one began to follow last stands first."""
-    watched = Watch.objects.filter(person=person, item__owner_id__in=person.owner_ids)
-    watched = narrow(watched, filters, person, now(), due="item__due_at").order_by("-id")
+    watched = narrow(followed_by(person), filters, person, now(), due="item__due_at")
     if after:
         watched = watched.filter(id__lt=key_of(after))
     found = watched.select_related("item").prefetch_related("item__system", "item__flow")[:limit]
     return [(one.item, one.item.due_at, one.item.opened_at, str(one.id)) for one in found]
+
+
+def followed_by(person: Person) -> QuerySet[Watch]:
+    """What `person` follows, the latest first."""
+    return seen(Watch.objects.filter(person=person), person).order_by("-id")
 
 
 def _all(person: Person, filters: Filters, after: str, limit: int) -> list[Entry]:
@@ -119,26 +143,24 @@ def found_rows(person: Person, ids: Sequence[int]) -> list[Row]:
 
 def counts(person: Person) -> dict[str, int]:
     """How many each list of my work holds, each counted to CAP at most."""
-    mine = WorkItem.objects.visible_to(person).filter(requester=person)
-    watched = Watch.objects.filter(person=person, item__owner_id__in=person.owner_ids)
     return {
         "todo": todo_count(person),
         "done": said_last(person)[:CAP].count(),
-        "mine": mine[:CAP].count(),
-        "watched": watched[:CAP].count(),
+        "mine": asked_by(person)[:CAP].count(),
+        "watched": followed_by(person)[:CAP].count(),
     }
 
 
 def todo_count(person: Person) -> int:
     """How many items wait for `person`, to CAP at most."""
-    return Seat.objects.todo(person)[:CAP].count()
+    return waiting_for(person)[:CAP].count()
 
 
 def counts_of_filters(person: Person, wanted: Sequence[Filters], total: int) -> list[int | None]:
     """How many of the `total` that wait each of `wanted` would show; None where more wait than are counted."""
     if total >= CAP:
         return [None] * len(wanted)
-    instant, seats = now(), Seat.objects.todo(person)
+    instant, seats = now(), waiting_for(person)
     return [narrow(seats, one, person, instant).count() for one in wanted]
 
 
@@ -178,7 +200,7 @@ class Place:
 
 def place_of(person: Person, item: WorkItem) -> Place:
     """The place of `item` among the first CAP that wait; one query."""
-    queue = list(Seat.objects.todo(person).values_list("item__uid", "item__kind")[:CAP])
+    queue = list(waiting_for(person).values_list("item__uid", "item__kind")[:CAP])
     at = next((place for place, (uid, _kind) in enumerate(queue) if uid == item.uid), -1)
     previous = queue[at - 1] if at > 0 else None
     return Place(at + 1, len(queue), previous, queue[at + 1] if at + 1 < len(queue) else None)

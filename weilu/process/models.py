@@ -62,6 +62,7 @@ class WorkItem(Owned):
     class Meta:
         indexes = [
             models.Index(fields=["owner", "due_at", "id"], condition=Q(state="open"), name="open_items"),
+            models.Index(fields=["owner", "-id"], condition=Q(state="open"), name="open_items_newest"),
             models.Index(fields=["requester", "-id"], name="items_by_requester"),
             models.Index(fields=["owner", "-id"], name="items_of_owner"),
             models.Index(fields=["system", "-id"], name="items_of_system"),

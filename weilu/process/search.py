@@ -18,7 +18,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from weilu.accounts.models import Organisation, Person
 from weilu.kernel.models import Series
 from weilu.process import bigrams
-from weilu.process.kept import Words
 from weilu.process.models import WorkItem
 
 PAGE = 50
@@ -39,7 +38,11 @@ class Found:
 
 def keep_words(item: WorkItem, also: Iterable[str] = ()) -> None:
     """Let a new item be found by its title, system, requester and `also`; within the transaction that opens it."""
-    Words.objects.create(item=item, owner_id=item.owner_id, text=words_of(item, also))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO process_words (item_id, owner_id, text) VALUES (%s, %s, %s)",
+            [item.id, item.owner_id, words_of(item, also)],
+        )
 
 
 def words_of(item: WorkItem, also: Iterable[str] = ()) -> str:
@@ -48,7 +51,7 @@ def words_of(item: WorkItem, also: Iterable[str] = ()) -> str:
 
 
 def find(person: Person, query: str, after: str = "", limit: int = PAGE) -> Found:
-    """Ids of the items that `person` may see and `query` names, newest first; an item named by number stands first.
+    """Ids of the visible items that `query` names by number or, where it names none, by words; newest first.
 
     Raises ValueError for an `after` that this function did not give.
     """
@@ -59,10 +62,10 @@ def find(person: Person, query: str, after: str = "", limit: int = PAGE) -> Foun
     numbered = _numbered(owners, query)
     if not owners or not (wanted or numbered):
         return Found([], "", short=not wanted and not numbered)
-    ids = _worded(owners, wanted, before, limit + 1) if wanted else []
-    following = str(ids[limit - 1]) if len(ids) > limit else ""
-    first = [] if after else numbered
-    return Found(first + [one for one in ids[:limit] if one not in numbered], following)
+    if numbered:
+        return Found(numbered, "")
+    ids = _worded(owners, wanted, before, limit + 1)
+    return Found(ids[:limit], str(ids[limit - 1]) if len(ids) > limit else "")
 
 
 def key_of(after: str) -> int:

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.my_work, name="my_work"),
     path("items/", views.items, name="items"),
     path("items/<str:uid>/watch", list_views.watch, name="watch"),
+    path("overview", views.overview, name="overview"),
     path("search", list_views.search, name="search"),
     path("lists.xlsx", list_views.export, name="export"),
     path("lists/columns", list_views.choose_columns, name="columns"),

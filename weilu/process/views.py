@@ -14,6 +14,7 @@ from weilu.process import columns, lists
 from weilu.process.chips import list_url, menus, saved_chips
 from weilu.process.filters import Filters, read_filters
 from weilu.process.list_actions import SHARE
+from weilu.process.overview import overview as figures
 from weilu.process.pages import TABS, lines, tabs
 from weilu.process.queries import PAGE
 from weilu.ui.dates import today_left
@@ -50,6 +51,14 @@ def my_work(request: HttpRequest) -> HttpResponse:
 def items(request: HttpRequest) -> HttpResponse:
     """Every item one may see, newest first."""
     return render(request, "process/items.html", _list(request, "all", None))
+
+
+@right(SIGNED_IN)
+@require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    """How many items are open, where they stand, and what came and went."""
+    instant = now()
+    return render(request, "process/overview.html", figures(reader(request), instant) | {"now": instant})
 
 
 def _list(request: HttpRequest, tab: str, total: int | None) -> dict[str, Any]:

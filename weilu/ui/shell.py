@@ -20,6 +20,7 @@ class Place:
 
 DAILY = (
     Place("/", "inbox", _("我的工作")),
+    Place("/overview", "chart-bar", _("总览")),
     Place("/items/", "files", _("工单")),
     Place("/runs/", "player-play", _("执行")),
 )
