@@ -40,7 +40,8 @@ def seen(rows: QuerySet[Any], person: Person, owner: str = "item__owner_id") -> 
     The sum keeps both databases from beginning at the customer, who owns a million items; without statistics
     they would.
     """
-    return rows.alias(customer=unindexed(owner)).filter(customer__in=person.owner_ids)
+    found: QuerySet[Any] = rows.alias(customer=unindexed(owner)).filter(customer__in=person.owner_ids)
+    return found
 
 
 def waiting_for(person: Person) -> QuerySet[Seat]:
