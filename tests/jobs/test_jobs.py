@@ -63,6 +63,18 @@ def test_a_key_is_enqueued_once():
     assert [job.payload["n"] for job in Job.objects.order_by("id")] == [1, 3, 4, 5]
 
 
+def test_a_done_job_of_the_same_key_is_begun_anew_only_when_asked_to():
+    for again in (False, True, True, True):
+        enqueue("trial.row", {"n": 1 + Series.objects.count()}, key="one", again=again)
+        if again:
+            enqueue("trial.row", {"n": 9}, key="one", again=True)  # it waits already
+        work(1)
+    assert (list(Series.objects.order_by("id").values_list("year", flat=True)), Job.objects.count()) == (
+        [1, 2, 3, 4],
+        1,
+    )
+
+
 def test_a_job_waits_for_its_time_then_is_done_once():
     enqueue("trial.row", {"n": 7}, at=now() + timedelta(minutes=5))
     assert worker.work_once("test") is False

@@ -194,6 +194,27 @@ def test_a_seat_without_a_watch_is_found_by_the_sweep_and_watched_once(headed: C
 
 
 @pytest.mark.django_db
+def test_a_seat_that_is_opened_again_is_watched_again(headed: Cast):
+    waiting = Waiting(headed)
+    Seat.objects.filter(item=waiting.item).update(open=False)
+    waiting.work()
+    assert [job.state for job in Job.objects.filter(kind="process.deadline")] == ["done"]
+
+    Seat.objects.filter(item=waiting.item).update(open=True)
+    SWEEP.do(worker.Doing(Job(), 0))
+    waiting.gone_by(used=0.55)
+    assert waiting.told() == [HALF]
+
+
+@pytest.mark.django_db
+def test_when_everything_is_said_the_watch_rests(headed: Cast):
+    waiting = Waiting(headed)
+    waiting.gone_by(used=3.5)
+    job = Job.objects.get(kind="process.deadline")
+    assert (job.state, timedelta(days=6) < job.at - now()) == ("waiting", True)
+
+
+@pytest.mark.django_db
 def test_the_sweep_asks_as_often_for_three_watched_seats_as_for_one(cast: Cast, django_assert_num_queries):
     Waiting(cast)
     for people in (1, 3):

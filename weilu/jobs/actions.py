@@ -26,15 +26,22 @@ class Keeper(Protocol):
     def codes_with(self, right: str) -> frozenset[str]: ...
 
 
-def enqueue(kind: str, payload: dict[str, Any], *, at: datetime | None = None, key: str = "", org: str = "") -> None:
+def enqueue(
+    kind: str, payload: dict[str, Any], *, at: datetime | None = None, key: str = "", org: str = "", again: bool = False
+) -> None:
     """Write a job with the caller's transaction: rolled back, it never was.
 
-    Not begun before `at` (now). A second one of the same kind and `key` is not written. `org` is the code of
-    the customer whose administrators see it. The payload holds ids; no secret, and nothing protected.
+    Not begun before `at` (now). A second one of the same kind and `key` is not written; with `again`, one that
+    is done is begun anew. `org` is the code of the customer whose administrators see it. The payload holds
+    ids; no secret, and nothing protected.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("a job is enqueued only inside an action")
     job = Job(kind=kind, payload=payload, at=at or now(), key=key, org=org)
+    if again and Job.objects.filter(kind=kind, key=key, state=Job.State.DONE).update(
+        state=Job.State.WAITING, payload=payload, at=job.at, tries=0, ended_at=None
+    ):
+        return
     if key:
         Job.objects.bulk_create([job], ignore_conflicts=True)
     else:

@@ -1,7 +1,7 @@
 """Deadlines of seats: reminders before, escalation after, each once per seat, on the calendar of working days."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import CharField, Exists, OuterRef
 from django.db.models.functions import Cast
@@ -24,6 +24,7 @@ from weilu.process.models import UNDATED, Seat
 
 OFFICE = worktime.Calendar()
 HALF, HOUR, LATE, LATER = "half", "hour", "late", "later"
+REST = timedelta(days=7)  # when everything is said, an open seat is looked at again: its deadline may have moved
 SWEPT = 500  # seats that one sweep puts under watch
 
 
@@ -62,7 +63,7 @@ def watch(seat: Seat) -> None:
     if seat.due is None:
         return
     first = levels(seat.since, seat.due, OFFICE)[0].at
-    enqueue(WATCH.key, {"seat": seat.id}, at=first, key=str(seat.id), org=seat.item.owner.code)
+    enqueue(WATCH.key, {"seat": seat.id}, at=first, key=str(seat.id), org=seat.item.owner.code, again=True)
 
 
 def look_at(doing: Doing) -> datetime | None:
@@ -77,7 +78,7 @@ def look_at(doing: Doing) -> datetime | None:
             _remind(seat, key)
         else:
             _escalate(seat, key)
-    return again
+    return again or now() + REST
 
 
 def _remind(seat: Seat, key: str) -> None:
@@ -118,8 +119,9 @@ def _say(seat: Seat, people: list[Person], title: str, kind: str, level: str) ->
 
 
 def sweep(doing: Doing) -> None:
-    """Put under watch whatever open, dated seat is not: handed on, added, or from before there were reminders."""
-    watched = Job.objects.filter(kind=WATCH.key, key=OuterRef("text"))
+    """Put under watch whatever open, dated seat is not: handed on, added, opened again, or older than reminders."""
+    over = Job.objects.filter(kind=WATCH.key, key=OuterRef("text"))
+    watched = over.exclude(state=Job.State.DONE)
     open_seats = Seat.objects.filter(open=True, due_at__lt=UNDATED).annotate(text=Cast("id", CharField()))
     for seat in open_seats.filter(~Exists(watched)).select_related("item__owner")[:SWEPT]:
         watch(seat)
