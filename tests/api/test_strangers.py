@@ -16,7 +16,7 @@ from weilu.kernel.rights import ANYONE
 CSRF = re.compile(r"""csrfmiddlewaretoken" value="\w+"|csrftoken=\w+|csrf[^"']*["'][^"']{64}["']""")
 CLOCK = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")  # a refusal says when it was
 REFERENCE = re.compile(r"\b[0-9a-f]{4}-[0-9a-f]{4}\b(?!-)")
-PUBLIC = {"healthz", "language", "theme", "login", "s/<slug:token>", "api/v1/openapi.json"}
+PUBLIC = {"healthz", "language", "theme", "login", "login/second", "s/<slug:token>", "api/v1/openapi.json"}
 STRANGERS = ("sun", "he")
 # What an operation without any id of a row may answer to a stranger: their own inbox, or a refusal.
 OF_NOBODY = {
@@ -26,6 +26,9 @@ OF_NOBODY = {
     "/api/v1/accounts/found_organisation": 409,
     "/api/v1/accounts/make_token": 409,
     "/api/v1/accounts/change_password": 409,
+    "/api/v1/accounts/enrol_second_factor": 409,
+    "/api/v1/accounts/confirm_second_factor": 409,
+    "/api/v1/accounts/drop_second_factor": 409,
     "/api/v1/accounts/end_other_visits": 200,
     "/api/v1/evidence/enrol_witness": 409,
     "/api/v1/process/save_filter": 409,

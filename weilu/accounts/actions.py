@@ -7,7 +7,7 @@ from django.utils.translation import gettext_noop
 from weilu.accounts import rules
 from weilu.accounts.guesses import as_typed, forget, try_password
 from weilu.accounts.models import Department, Grant, Organisation, Person, RoleHolding
-from weilu.accounts.queries import manages
+from weilu.accounts.queries import has_second_factor, manages
 from weilu.accounts.roles import ROLES
 from weilu.evidence.actions import stage
 from weilu.kernel import text
@@ -132,6 +132,8 @@ def sign_in(username: str, password: str, address: str, *, device: str = "") -> 
     username = as_typed(username)
     known = Person.objects.filter(username=username, is_active=True).select_related("organisation").first()
     person = try_password(username, known, password, address, device=device)
+    if has_second_factor(person):
+        return person  # signed in when the code is right, too: `second.second_step`
     with transaction.atomic():
         stage("accounts.signed_in", {"person": person.actor}, actor=person.actor, org=person.organisation.code)
     return person

@@ -95,3 +95,23 @@ class Guesses(models.Model):
     failures = models.PositiveIntegerField(default=0)
     at = models.DateTimeField(default=now, db_index=True)  # of the last one
     until = models.DateTimeField(null=True)  # the lock ends by itself
+
+
+class SecondFactor(models.Model):
+    """What shows codes for somebody, by time; asked for once its first code has confirmed it."""
+
+    person: models.OneToOneField[Person, Person] = models.OneToOneField(
+        PERSON, models.PROTECT, related_name="second_factor"
+    )
+    sealed = models.BinaryField()  # the secret; see `sealing`
+    made_at = models.DateTimeField(default=now)
+    confirmed_at = models.DateTimeField(null=True)
+    last_step = models.BigIntegerField(default=0)  # of the last code that opened: it opens no more
+
+
+class RecoveryCode(models.Model):
+    """Opens once in place of a code by time; only its SHA-256 is kept (80 random bits)."""
+
+    person: models.ForeignKey[Person, Person] = models.ForeignKey(PERSON, models.PROTECT, related_name="recovery_codes")
+    digest = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)

@@ -1,7 +1,8 @@
 """Wrong passwords: counted before they are looked at, so that guesses at once are all counted; locks end."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -17,6 +18,7 @@ from weilu.accounts.credentials import Guesses
 from weilu.accounts.models import Person
 from weilu.evidence.actions import stage
 from weilu.kernel import text
+from weilu.kernel.refused import Refused
 from weilu.kernel.times import iso, now
 
 MOST_DEVICES = 8  # people whose device one browser may be
@@ -31,6 +33,7 @@ class Count:
 
     key: str
     tries: int
+    everywhere: bool = False  # of an account: each address counts at most rules.TRIES times
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,35 @@ def try_password(
         raise rules.wrong_password(held.left, max(held.locked.values(), default=None), now())
     _forgive(held)
     return person
+
+
+@dataclass
+class Outcome:
+    """What became of a code: set `right` inside `counted`."""
+
+    right: bool = False
+
+
+@contextmanager
+def counted(person: Person, address: str, device: str) -> Iterator[Outcome]:
+    """Count the code that somebody gives after the password; raises Refused unless `right` is set inside."""
+    base, known = f"second:{person.username}", known_device(device, person)
+    counts = [Count(f"{base}|{known or _place(address)}", rules.TRIES)]
+    if not known:
+        counts.append(Count(base, rules.TRIES_OF_ACCOUNT, everywhere=True))
+    try:
+        held = _reserve(counts)
+    except Refused as refused:
+        refused.field = "code"
+        raise
+    outcome = Outcome()
+    yield outcome
+    if outcome.right:
+        _forgive(held)
+        return
+    if held.locked:
+        _record_lock(person, address, held.locked)
+    raise rules.wrong_code(held.left, max(held.locked.values(), default=None), now())
 
 
 def as_typed(username: str) -> str:
@@ -112,7 +144,7 @@ def _counts(username: str, address: str, device: str, again: bool) -> list[Count
     place = _place(address)
     return [
         Count(f"here:{username}|{place}", rules.TRIES),
-        Count(f"account:{username}", rules.TRIES_OF_ACCOUNT),
+        Count(f"account:{username}", rules.TRIES_OF_ACCOUNT, everywhere=True),
         Count(f"address:{place}", rules.TRIES_OF_ADDRESS),
     ]
 
@@ -137,7 +169,7 @@ def _reserve(counts: Sequence[Count]) -> Held:
         rules.check_not_locked([row.until for row in rows.values()], instant)
         for place, count in enumerate(counts):
             row = rows[count.key]
-            if count.key.startswith("account:") and at_once > rules.TRIES:
+            if count.everywhere and at_once > rules.TRIES:
                 continue  # one address alone locks nobody out elsewhere
             before[count.key] = row.until
             row.failures, row.at = row.failures + 1, instant
@@ -184,8 +216,9 @@ def _record_lock(person: Person | None, address: str, locked: dict[str, datetime
 def _of(person: Person) -> QuerySet[Guesses]:
     name = person.username
     return Guesses.objects.filter(
-        Q(key__in=[f"account:{name}", f"again:{name}"])
+        Q(key__in=[f"account:{name}", f"again:{name}", f"second:{name}"])
         | Q(key__startswith=f"here:{name}|")
+        | Q(key__startswith=f"second:{name}|")
         | Q(key__startswith=f"device:{name}|")
     )
 

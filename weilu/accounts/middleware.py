@@ -10,13 +10,14 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from weilu.accounts.reader import address_of
+from weilu.accounts.reader import address_of, reader
 from weilu.accounts.sessions import note_seen
 from weilu.accounts.tokens import holder_of
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN
 from weilu.ui.answers import answer
 
+ENROL = ("/me/second-factor", "/logout")  # where the second step is turned on
 STATIC_VIEWS = ("django.views.static", "django.views.i18n")
 
 
@@ -43,6 +44,12 @@ class SignedInPerson:
             return turned_down
         return self.get_response(request)
 
+    def _second_first(self, request: HttpRequest) -> HttpResponse:
+        """The organisation asks for the second step, and this visit did without."""
+        if request.path.startswith("/api/"):
+            return answer(request, Refused(_("本单位要求两步验证，先开启"), help="/me/second-factor"), 403)
+        return redirect("/me/second-factor")
+
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         right = getattr(view, "weilu_right", None)
         if right is None:
@@ -57,6 +64,10 @@ class SignedInPerson:
                     content_type="application/problem+json",
                 )
             return redirect(f"/login?{urlencode({'next': request.get_full_path()})}")
+        person = reader(request)
+        if person.organisation.second_factor_required and person.limited_to is None and request.path not in ENROL:
+            if not request.session.get("second"):
+                return self._second_first(request)
         if not request.path.startswith("/api/"):
             note_seen(request)
         if right != SIGNED_IN and right not in request.user.rights:

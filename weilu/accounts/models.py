@@ -31,6 +31,7 @@ class Organisation(models.Model):
     name = models.CharField(max_length=100)
     short_name = models.CharField(max_length=30)
     kind = models.CharField(max_length=10, choices=Kind.choices)
+    second_factor_required = models.BooleanField(default=False)  # of its own people, at sign-in
 
     def __str__(self) -> str:
         return self.name

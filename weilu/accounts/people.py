@@ -12,7 +12,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from weilu.accounts.actions import EMPLOYED, add_person, end_role, give_role, unlock
 from weilu.accounts.guesses import locks_of
 from weilu.accounts.models import Organisation, Person
-from weilu.accounts.queries import customers_with_people, managed_customers, manages, person_seen, roles_of
+from weilu.accounts.queries import (
+    customers_with_people,
+    has_second_factor,
+    managed_customers,
+    manages,
+    person_seen,
+    roles_of,
+)
 from weilu.accounts.reader import reader
 from weilu.accounts.roles import ROLES
 from weilu.accounts.tokens import tokens_of
@@ -135,6 +142,7 @@ def _page(
     shown: dict[str, Any] = {"found": found, "towards": roles_of(found, reader(request)), "refused": refused}
     shown["managed"] = manages(reader(request), found)
     shown["locks"] = locks_of(found) if shown["managed"] else []
+    shown["resets"] = reader(request).may("people.manage", found.organisation_id) and has_second_factor(found)
     shown["visits"] = visits_of(found) if shown["managed"] else []
     shown["tokens"] = tokens_of(found) if shown["managed"] else []
     return render(request, "accounts/person.html", shown | {"typed": typed or {}}, status=422 if refused else 200)

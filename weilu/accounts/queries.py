@@ -4,6 +4,7 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from weilu.accounts.credentials import SecondFactor
 from weilu.accounts.models import Grant, Organisation, Person, RoleHolding
 from weilu.accounts.roles import ROLES, Role
 from weilu.kernel.refused import NotVisible
@@ -67,6 +68,11 @@ def manages(by: Person, person: Person) -> bool:
     """Whether `by` manages the people of a customer that `person` sees."""
     managed = [owner for owner, rights in by.rights_by_owner.items() if "people.manage" in rights]
     return Grant.objects.in_force(now()).filter(person=person, organisation_id__in=managed).exists()
+
+
+def has_second_factor(person: Person) -> bool:
+    """Whether sign-in asks this person for a code."""
+    return SecondFactor.objects.filter(person=person, confirmed_at__isnull=False).exists()
 
 
 def person_seen(reader: Person, uid: uuid.UUID | str) -> Person:

@@ -39,6 +39,26 @@ def wrong_password(left: int, until: datetime | None, now: datetime) -> Refused:
     return Refused(reason, help=_("系统管理员可提前解锁"), field="password")
 
 
+def wrong_code(left: int, until: datetime | None, now: datetime) -> Refused:
+    """The sentence after a wrong code of the second step."""
+    if until is None:
+        return Refused(_("验证码不对或已用过，还可试 %(left)d 次。之后会锁定") % {"left": left}, field="code")
+    reason = _("验证码不对或已用过，已锁定 %(minutes)d 分钟") % {"minutes": _minutes(until, now)}
+    return Refused(reason, help=_("系统管理员可提前解锁"), field="code")
+
+
+def check_no_second_factor(has: bool) -> None:
+    """A second factor in use is dropped before another one is begun."""
+    if has:
+        raise Refused(_("两步验证已经开启"))
+
+
+def check_may_drop(required: bool) -> None:
+    """Where the organisation asks for the second step, nobody goes without."""
+    if required:
+        raise Refused(_("本单位要求两步验证，不能关闭"), who="administrator")
+
+
 def _minutes(until: datetime, now: datetime) -> int:
     return max(1, -(-int((until - now).total_seconds()) // 60))
 

@@ -2,16 +2,18 @@
 
 from django.urls import path
 
-from weilu.accounts import mine, people, views
+from weilu.accounts import mine, people, second_pages, views
 
 app_name = "accounts"
 urlpatterns = [
     path("login", views.enter, name="login"),
+    path("login/second", second_pages.ask, name="login-code"),
     path("logout", views.leave, name="logout"),
     path("language", views.language, name="language"),
     path("me/sessions", mine.visits, name="visits"),
     path("me/sessions/end-others", mine.end_others, name="end-other-visits"),
     path("me/sessions/<uuid:uid>/end", mine.end, name="end-visit"),
+    path("me/second-factor", second_pages.own, name="second-factor"),
     path("me/password", mine.password, name="password"),
     path("me/tokens", mine.tokens, name="tokens"),
     path("me/tokens/<uuid:uid>/revoke", mine.revoke, name="revoke-token"),
@@ -20,6 +22,8 @@ urlpatterns = [
     path("people/call-in", people.call_in, name="call-in"),
     path("people/<uuid:uid>/", people.person, name="person"),
     path("people/<uuid:uid>/give", people.give, name="give"),
+    path("people/<uuid:uid>/reset-second-factor", second_pages.reset, name="reset-second-factor"),
+    path("people/<uuid:uid>/require-second-factor", second_pages.require, name="require-second-factor"),
     path("people/<uuid:uid>/unlock", people.free, name="unlock"),
     path("people/<uuid:uid>/end", people.end, name="end"),
 ]

@@ -4,18 +4,22 @@ from django.conf import settings
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from weilu.accounts.actions import keep_language, sign_in
 from weilu.accounts.guesses import COOKIE, KNOWN_FOR, device_cookie
 from weilu.accounts.models import Person
+from weilu.accounts.queries import has_second_factor
 from weilu.accounts.reader import address_of
 from weilu.accounts.sessions import NOTE, facts
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
+from weilu.kernel.times import now
 from weilu.ui.views import YEAR
+
+HALF = "half"  # in the session of whoever gave the password and not yet the code
 
 
 @right(ANYONE)
@@ -23,9 +27,7 @@ from weilu.ui.views import YEAR
 @require_http_methods(["GET", "POST"])
 def enter(request: HttpRequest) -> HttpResponse:
     """Ask for name and password; a wrong one is said under the fields, and the name stays typed."""
-    target = request.POST.get("next") or request.GET.get("next") or "/"
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}) or target.startswith("/logout"):
-        target = "/"
+    target = fitting(request)
     if request.user.is_authenticated and request.method == "GET":
         return redirect(target)
     shown = {"next": target, "username": request.POST.get("username", "")[:40]}
@@ -36,7 +38,25 @@ def enter(request: HttpRequest) -> HttpResponse:
         person = sign_in(shown["username"], request.POST.get("password", ""), address_of(request), device=device)
     except Refused as refused:
         return render(request, "accounts/login.html", shown | {"refused": refused}, status=401)
+    if has_second_factor(person):
+        request.session[HALF] = [str(person.uid), now().isoformat(), person.get_session_auth_hash()]
+        return redirect(f"/login/second?{urlencode({'next': target})}")
+    return let_in(request, person, target)
+
+
+def fitting(request: HttpRequest) -> str:
+    """Where to go after signing in: a page of this site."""
+    target = request.POST.get("next") or request.GET.get("next") or "/"
+    fits = url_has_allowed_host_and_scheme(target, {request.get_host()}) and not target.startswith("/log")
+    return target if fits else "/"
+
+
+def let_in(request: HttpRequest, person: Person, target: str, *, second: bool = False) -> HttpResponse:
+    """Begin the visit of whoever has shown all that is asked for; from now on the browser is known."""
+    device = request.COOKIES.get(COOKIE, "")
     login(request, person)
+    request.session.pop(HALF, None)
+    request.session["second"] = second
     request.session[NOTE] = facts(address_of(request), request.headers.get("User-Agent", ""))
     response = redirect(target)
     response.set_cookie(

@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from weilu.accounts import actions as accounts
-from weilu.accounts import tokens, visits
+from weilu.accounts import second, tokens, visits
 from weilu.accounts.reader import address_of, reader
 from weilu.accounts.sessions import visit_uid
-from weilu.api.acts import Done, somebody
+from weilu.api.acts import Done, owner_named, somebody
 from weilu.kernel.times import iso
 
 router = Router()
@@ -40,6 +40,27 @@ class PasswordIn(Schema):
 
 class PersonAct(Schema):
     person: str  # the username
+
+
+class SecretIn(Schema):
+    password: str
+
+
+class CodeIn(Schema):
+    code: str
+
+
+class RequiredIn(Schema):
+    owner: str
+    required: bool
+
+
+class Enrolled(Done):
+    otpauth: str
+
+
+class Confirmed(Done):
+    codes: list[str]
 
 
 class TokenMade(Done):
@@ -81,6 +102,37 @@ def end_other_visits(request: HttpRequest) -> Done:
 @router.post("/accounts/unlock", response=Done, tags=["act"])
 def unlock(request: HttpRequest, act: PersonAct) -> Done:
     accounts.unlock(reader(request), somebody(request, act.person))
+    return Done()
+
+
+@router.post("/accounts/enrol_second_factor", response=Enrolled, tags=["act"])
+def enrol_second_factor(request: HttpRequest, act: SecretIn) -> Enrolled:
+    address = address_of(request)
+    return Enrolled(otpauth=second.enrol_second_factor(reader(request), password=act.password, address=address))
+
+
+@router.post("/accounts/confirm_second_factor", response=Confirmed, tags=["act"])
+def confirm_second_factor(request: HttpRequest, act: CodeIn) -> Confirmed:
+    codes = second.confirm_second_factor(reader(request), code=act.code)
+    request.session["second"] = True
+    return Confirmed(codes=codes)
+
+
+@router.post("/accounts/drop_second_factor", response=Done, tags=["act"])
+def drop_second_factor(request: HttpRequest, act: SecretIn) -> Done:
+    second.drop_second_factor(reader(request), password=act.password, address=address_of(request))
+    return Done()
+
+
+@router.post("/accounts/reset_second_factor", response=Done, tags=["act"])
+def reset_second_factor(request: HttpRequest, act: PersonAct) -> Done:
+    second.reset_second_factor(reader(request), somebody(request, act.person))
+    return Done()
+
+
+@router.post("/accounts/require_second_factor", response=Done, tags=["act"])
+def require_second_factor(request: HttpRequest, act: RequiredIn) -> Done:
+    second.require_second_factor(reader(request), owner_named(request, act.owner), required=act.required)
     return Done()
 
 

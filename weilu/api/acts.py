@@ -198,7 +198,7 @@ def return_item(request: HttpRequest, act: ReturnAct) -> Done:
 
 @router.post("/process/publish_flow", response=Done)
 def publish_flow(request: HttpRequest, act: FlowIn) -> Done:
-    version = process.publish_flow(reader(request), _owner(request, act.owner), act.source)
+    version = process.publish_flow(reader(request), owner_named(request, act.owner), act.source)
     return Done(number=f"{version.key} v{version.number}")
 
 
@@ -307,24 +307,24 @@ def found_organisation(request: HttpRequest, act: OrganisationIn) -> Done:
 @router.post("/accounts/add_person", response=Done)
 def add_person(request: HttpRequest, act: PersonIn) -> Done:
     fields = act.dict(exclude={"organisation"})
-    return Done(uid=str(accounts.add_person(reader(request), _owner(request, act.organisation), **fields).uid))
+    return Done(uid=str(accounts.add_person(reader(request), owner_named(request, act.organisation), **fields).uid))
 
 
 @router.post("/accounts/give_role", response=Done)
 def give_role(request: HttpRequest, act: RoleIn) -> Done:
-    accounts.give_role(reader(request), somebody(request, act.person), _owner(request, act.owner), act.role)
+    accounts.give_role(reader(request), somebody(request, act.person), owner_named(request, act.owner), act.role)
     return Done()
 
 
 @router.post("/accounts/end_role", response=Done)
 def end_role(request: HttpRequest, act: RoleIn) -> Done:
-    accounts.end_role(reader(request), somebody(request, act.person), _owner(request, act.owner), act.role)
+    accounts.end_role(reader(request), somebody(request, act.person), owner_named(request, act.owner), act.role)
     return Done()
 
 
 @router.post("/accounts/name_head", response=Done)
 def name_head(request: HttpRequest, act: HeadIn) -> Done:
-    owner = _owner(request, act.owner)
+    owner = owner_named(request, act.owner)
     department = Department.objects.filter(organisation=owner, name=_name(act.department)).first()
     if department is None:
         raise NotVisible(act.department)
@@ -335,7 +335,7 @@ def name_head(request: HttpRequest, act: HeadIn) -> Done:
 @router.post("/systems/register_system", response=Done)
 def register_system(request: HttpRequest, act: SystemIn) -> Done:
     fields = act.dict(exclude={"owner"})
-    return Done(uid=str(systems.register_system(reader(request), _owner(request, act.owner), **fields).uid))
+    return Done(uid=str(systems.register_system(reader(request), owner_named(request, act.owner), **fields).uid))
 
 
 @router.post("/systems/register_installation", response=Done)
@@ -356,7 +356,7 @@ def _item(request: HttpRequest, act: ItemAct) -> WorkItem:
     return found
 
 
-def _owner(request: HttpRequest, code: str) -> Organisation:
+def owner_named(request: HttpRequest, code: str) -> Organisation:
     """A customer that the caller may see, by its code; raises NotVisible."""
     found = Organisation.objects.filter(id__in=reader(request).owner_ids, code=_name(code)).first()
     if found is None:

@@ -19,7 +19,9 @@ from weilu.ui.answers import problem_json
 KEY = re.compile(r"[!-~]{1,200}")  # visible ASCII
 KEPT = timedelta(hours=24)
 HEADER = "Idempotency-Key"
-TOLD_ONCE = ("/api/v1/accounts/make_token",)  # the answer holds a secret, and answers are kept in clear
+TOLD_ONCE = tuple(  # the answer holds a secret, and answers are kept in clear
+    f"/api/v1/accounts/{verb}" for verb in ("make_token", "enrol_second_factor", "confirm_second_factor")
+)
 
 
 def once(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

@@ -16,7 +16,7 @@ api = NinjaAPI(
     description=(
         "Each act is one POST. With an `Idempotency-Key` (1 to 200 visible ASCII characters) it is carried out once: "
         "the same request gets the same answer again for 24 hours, another request with that key gets 422. "
-        "A refusal keeps no key, and `make_token`, which tells a secret, takes none."
+        "A refusal keeps no key, and what tells a secret (`make_token`) takes none."
     ),
     auth=[Bearer(), django_auth],
     docs_url=None,

@@ -56,7 +56,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _person(command: argparse.ArgumentParser) -> None:
     what = command.add_subparsers(dest="what", required=True, metavar=told("做什么"))
-    for name, words in (("unlock", "结束因密码错误而起的锁定"), ("password", "设新密码；从终端或标准输入读，不作参数")):
+    for name, words in (
+        ("unlock", "结束因密码错误而起的锁定"),
+        ("password", "设新密码；从终端或标准输入读，不作参数"),
+        ("second-factor", "重置两步验证"),
+    ):
         what.add_parser(name, help=told(words)).add_argument("username", metavar=told("工号"))
 
 

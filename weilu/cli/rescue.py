@@ -37,7 +37,21 @@ def new_password(username: str) -> int:
     return 0
 
 
-DEEDS: dict[str, Callable[[str], int]] = {"unlock": unlock, "password": new_password}
+def reset_second_factor(username: str) -> int:
+    """Take somebody's second factor away: they sign in with the password alone."""
+    person = _person(username)
+    from weilu.accounts.second import reset_second_factor as act
+
+    _do(lambda: act(None, person))
+    tell(f"已重置两步验证：{username}")
+    return 0
+
+
+DEEDS: dict[str, Callable[[str], int]] = {
+    "unlock": unlock,
+    "password": new_password,
+    "second-factor": reset_second_factor,
+}
 
 
 def _person(username: str) -> "Person":
