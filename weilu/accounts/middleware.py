@@ -65,9 +65,9 @@ class SignedInPerson:
                 )
             return redirect(f"/login?{urlencode({'next': request.get_full_path()})}")
         person = reader(request)
-        if person.organisation.second_factor_required and person.limited_to is None and request.path not in ENROL:
-            if not request.session.get("second"):
-                return self._second_first(request)
+        asked = person.organisation.second_factor_required and person.limited_to is None and request.path not in ENROL
+        if asked and not request.session.get("second"):
+            return self._second_first(request)
         if not request.path.startswith("/api/"):
             note_seen(request)
         if right != SIGNED_IN and right not in request.user.rights:

@@ -126,5 +126,5 @@ def _half(request: HttpRequest) -> Person | None:
 
 def _picture(address: str) -> SafeString:
     """The QR code as a drawing in the page, without style or script."""
-    drawn = segno.make(address, error="m", micro=False).svg_inline(scale=4, border=2, omitsize=False)
+    drawn = segno.make(address, error="m", micro=False).svg_inline(scale=4, border=2, light="#fff")
     return mark_safe(drawn)  # noqa: S308  (drawn by us; the address stands in it as modules only)
