@@ -80,7 +80,7 @@ def confirm_second_factor(by: Person, *, code: str) -> list[str]:
 
 @action("accounts.reset_second_factor")
 def reset_second_factor(by: Person | None, person: Person) -> None:
-    """Take the second factor away from who lost it; by an administrator of their organisation, or (None) on the machine."""
+    """Take the second factor from who lost it; by who administers their organisation, or (None) on the machine."""
     if by is not None:
         rules.check_may_end(False, by.may("people.manage", person.organisation_id))
     if not has_second_factor(person):
