@@ -1,6 +1,7 @@
 """What the page of an entry says after verifying it anew: four lines, each from the stored bytes."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from cryptography.hazmat.primitives import hashes
@@ -8,10 +9,13 @@ from django.utils.translation import gettext as _
 
 from weilu.evidence import tree
 from weilu.evidence.checkpoint import Head, open_note
+from weilu.evidence.cosignature import check_cosignature
 from weilu.evidence.keys import log_key
-from weilu.evidence.models import Checkpoint, Entry
+from weilu.evidence.models import Checkpoint, Entry, Witness
 from weilu.evidence.queries import Proof, last_checkpoint, prove
+from weilu.evidence.witnesses import head_of, newest_cosignature
 from weilu.kernel.refused import Refused
+from weilu.kernel.times import SHANGHAI
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def verify_entry(entry: Entry) -> Verified:
         found = tree.root_from_inclusion(entry.leaf_hash, entry.index, checkpoint.size, proof.path)
     except ValueError:
         proof, found = None, b""
-    lines = [content, _path(proof, found, checkpoint), _signature(checkpoint), _witness()]
+    lines = [content, _path(proof, found, checkpoint), _signature(checkpoint), _witness(entry)]
     return Verified(entry, checkpoint, proof, lines)
 
 
@@ -91,5 +95,25 @@ def _signature(checkpoint: Checkpoint) -> Line:
     return Line("passed" if signed else "refused", words, _("维录密钥 %(id)s（Ed25519）") % {"id": vkey.key_id.hex()})
 
 
-def _witness() -> Line:
-    return Line("watch", _("没有见证签过此检查点"), _("这个版本还没有见证，只有维录自己的签名"))
+def _witness(entry: Entry) -> Line:
+    """Which sides' witnesses have signed a checkpoint over this entry, by the stored lines checked anew."""
+    names = []
+    for witness in Witness.objects.order_by("id"):
+        newest = newest_cosignature(witness)
+        if newest is None or newest.checkpoint.size <= entry.index:
+            continue
+        try:
+            check_cosignature(head_of(newest.checkpoint), newest.line, witness.key)
+        except ValueError:
+            return Line("refused", _("见证的签名与检查点不符"), witness.organisation)
+        names.append((witness.side, f"{witness.organisation} {_of_day(newest.at)}"))
+    sides, grounds = {side for side, _name in names}, "，".join(name for _side, name in names)
+    if len(sides) == 2:
+        return Line("passed", _("两个见证都签过盖住它的检查点"), grounds)
+    if sides:
+        return Line("watch", _("只有一方的见证签过盖住它的检查点"), grounds)
+    return Line("watch", _("没有见证签过盖住它的检查点"), _("只有维录自己的签名"))
+
+
+def _of_day(at: datetime) -> str:
+    return at.astimezone(SHANGHAI).strftime("%m-%d %H:%M")

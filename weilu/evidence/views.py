@@ -13,9 +13,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 from weilu.evidence.checks import Verified, verify_entry
 from weilu.evidence.drawing import draw
 from weilu.evidence.export import zipped_item
-from weilu.evidence.models import Checkpoint, Entry
+from weilu.evidence.models import Checkpoint, Entry, Witness
 from weilu.evidence.offline.single import single_file as verifier_file
 from weilu.evidence.queries import fetch_entries_of, fetch_entry, tree_size
+from weilu.evidence.standing import first_limit, standings
+from weilu.evidence.standing import rows as checkpoint_rows
 from weilu.evidence.words import kind_word
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import right
@@ -46,13 +48,19 @@ def overview(request: HttpRequest) -> HttpResponse:
         mine = mine.filter(index__lt=int(before))
     rows = list(mine.defer("record")[: PAGE + 1])
     checkpoints = list(Checkpoint.objects.order_by("-size")[:CHECKPOINTS])
-    size = tree_size()
+    size, last = tree_size(), checkpoints[0] if checkpoints else None
+    sides = standings(last, size)
     shown: dict[str, Any] = {
         "size": size,
-        "covered": checkpoints[0].size if checkpoints else 0,
-        "waiting": size - (checkpoints[0].size if checkpoints else 0),
-        "last": checkpoints[0] if checkpoints else None,
-        "checkpoints": checkpoints,
+        "covered": last.size if last else 0,
+        "waiting": size - (last.size if last else 0),
+        "last": last,
+        "sides": sides,
+        "both": min(side.size for side in sides),
+        "unseen": size - min(side.size for side in sides),
+        "checkpoints": checkpoint_rows(checkpoints, sides),
+        "witnesses": Witness.objects.order_by("-id"),
+        "first_limit": first_limit(sides),
         "origin": settings.CONFIG.log_origin,
         "rows": [(row, kind_word(row.kind)) for row in rows[:PAGE]],
         "more": rows[PAGE - 1].index if len(rows) > PAGE else None,
@@ -74,6 +82,7 @@ def entry(request: HttpRequest, index: int) -> HttpResponse:
         "data": json.dumps(said["data"], ensure_ascii=False, indent=2, sort_keys=True),
         "sha256": bytes(found.sha256).hex(),
         "sm3": bytes(found.sm3).hex(),
+        "first_limit": first_limit(standings(None, 0)),
         "may_export": bool(found.item) and _may_export(request, found.org),
     }
     return render(request, "evidence/entry.html", shown | _proved(verify_entry(found)))

@@ -52,6 +52,7 @@ KINDS = {
     "records.number_cancelled": gettext_lazy("作废报告单编号"),
     "records.sheet_filed": gettext_lazy("报告单归档"),
     "notify.told": gettext_lazy("发通知"),
+    "notify.address_confirmed": gettext_lazy("确认邮件地址"),
     "notify.chosen": gettext_lazy("选择通知方式"),
     "jobs.tried_again": gettext_lazy("再试后台任务"),
 }
