@@ -33,6 +33,7 @@ STANDALONE = (  # speaks where there is no catalogue; what it said is told again
     *(WEILU / "execution" / "target").glob("*.py"),
     *(path for path in (WEILU / "cli").glob("*.py") if path.name != "story.py" and not path.name.startswith("seed_")),
     *(WEILU / "evidence" / "witness").glob("*.py"),
+    WEILU / "records" / "proof.py",
     WEILU / "config.py",
 )
 IN_TEMPLATE = re.compile(r"""\b(p?n?gettext|_)\(((?:\s*u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|count)\s*,?)+)\)""")

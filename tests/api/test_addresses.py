@@ -10,7 +10,7 @@ from weilu.accounts.roles import RIGHTS
 from weilu.kernel.actions import ACTIONS
 from weilu.kernel.rights import ANYONE, SIGNED_IN
 
-PUBLIC = {"healthz", "login", "language", "theme", "s/<", "api/v1/openapi.json"}
+PUBLIC = {"healthz", "login", "language", "theme", "proof/", "s/<", "api/v1/openapi.json"}
 
 
 def addresses(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, object]]:

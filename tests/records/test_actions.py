@@ -128,6 +128,7 @@ def test_both_sides_sign_and_the_printed_sheet_is_filed(people):
         "records.sheet_signed",
         "records.sheet_signed",
         "records.sheet_filed",
+        "records.sheet_sealed",
     ]
     assert set(Staged.objects.filter(kind__startswith="records.sheet_signed").values_list("urgent", flat=True)) == {
         True
@@ -188,7 +189,7 @@ def test_the_customer_refuses_with_a_reason_on_record(people):
     sheet = refuse(people.wang, make_sheet(people))
 
     assert (sheet.state, sheet.reason, sheet.ended_by) == ("refused", "预约页面打不开", people.wang)
-    assert kinds_staged()[-1] == "records.sheet_refused"
+    assert kinds_staged()[-2:] == ["records.sheet_refused", "records.sheet_sealed"]
     with pytest.raises(Stale):
         sign(people.chen, sheet, "vendor")
 

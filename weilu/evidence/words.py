@@ -51,6 +51,7 @@ KINDS = {
     "records.sheet_refused": gettext_lazy("报告单拒签"),
     "records.number_cancelled": gettext_lazy("作废报告单编号"),
     "records.sheet_filed": gettext_lazy("报告单归档"),
+    "records.sheet_sealed": gettext_lazy("报告单封存"),
     "notify.told": gettext_lazy("发通知"),
     "notify.address_confirmed": gettext_lazy("确认邮件地址"),
     "notify.chosen": gettext_lazy("选择通知方式"),

@@ -26,6 +26,7 @@ from weilu.records import rules
 from weilu.records.content import ACCEPTANCE, SATISFACTION, SheetContent, checked_content
 from weilu.records.models import RecordSheet, SheetSignature, SheetSigner, Side
 from weilu.records.paper import sheet_form
+from weilu.records.sealing import sealed_facts
 
 State = RecordSheet.State
 SERIES = "WH"
@@ -150,7 +151,7 @@ def _sign(by: Person, sheet: RecordSheet, side: str, strokes: list[Any], said: d
     if sheet.signatures.count() == len(Side):
         sheet.state, sheet.ended_at, sheet.ended_by = State.SIGNED, signature.at, by
         _file(sheet, by)
-        sheet.save()
+        _seal(sheet, by)
         announce("records.sheet_complete", sheet=sheet)
     return signature
 
@@ -164,6 +165,12 @@ def _file(sheet: RecordSheet, by: Person) -> None:
     )
 
 
+def _seal(sheet: RecordSheet, by: Person) -> None:
+    """Keep what the paper of an ended sheet is proved by (REC-4)."""
+    sheet.sealed = _stage("records.sheet_sealed", sheet, by, sealed_facts(sheet), urgent=True)
+    sheet.save()
+
+
 def _opinion(opinion: str, satisfaction: str, acceptance: str) -> dict[str, str]:
     if satisfaction not in SATISFACTION:
         raise Refused(_("没有选满意度"), rules.CUSTOMER_SIGNS, field="satisfaction")
@@ -175,8 +182,9 @@ def _opinion(opinion: str, satisfaction: str, acceptance: str) -> dict[str, str]
 
 def _end(sheet: RecordSheet, by: Person, state: str, reason: str, kind: str) -> uuid.UUID:
     sheet.state, sheet.reason, sheet.ended_at, sheet.ended_by = state, reason, now(), by
-    sheet.save()
-    return _stage(kind, sheet, by, {"sha256": sheet.digest, "reason": reason}, urgent=True)
+    ref = _stage(kind, sheet, by, {"sha256": sheet.digest, "reason": reason}, urgent=True)
+    _seal(sheet, by)
+    return ref
 
 
 def _customer_signers(owner: Organisation, chosen: Sequence[int | Person]) -> list[Person]:

@@ -54,6 +54,7 @@ class RecordSheet(Owned):
     reason = models.TextField(default="")  # of a refusal or a cancellation
     filed = models.CharField(max_length=64, default="")  # SHA-256 of the signed sheet as printed and kept
     evidence = models.UUIDField(null=True)  # ref of the entry of its freezing
+    sealed = models.UUIDField(null=True)  # ref of the entry of its end, which the proof QR proves
 
     objects: ClassVar[Any] = Sheets.as_manager()
 

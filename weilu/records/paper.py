@@ -9,18 +9,25 @@ from typing import Any, TypedDict
 
 from django.conf import settings
 
-from weilu.documents.qr import qr_svg
-from weilu.evidence.queries import indexes, last_checkpoint
+from weilu.documents.qr import proof_qr, qr_svg
+from weilu.evidence.queries import indexes
 from weilu.kernel.times import SHANGHAI
 from weilu.records.content import ACCEPTANCE, KINDS, SATISFACTION, URGENCY, WAYS
 from weilu.records.drawing import svg_of
 from weilu.records.models import RecordSheet, SheetSignature
+from weilu.records.sealing import checkpoint_over, entry_of, proof_text
 
-FOOT = "本单一式两份，甲乙双方各执一份。扫描首页二维码可核对编号、日期、状态和摘要。"
+FOOT = "本单一式两份，甲乙双方各执一份。扫描首页二维码可核对编号、日期、状态和摘要，末页凭证可离线核验。"
 PROOF_WORDS = (
-    "本单定稿时的全部内容按下列摘要写入只增不改的存证日志；与日志不一致的纸面无效。"
+    "本单定稿时的全部内容按下列摘要写入只增不改的存证日志。左侧二维码含关键字段、包含证明和检查点签名，"
+    "用核验程序 proof.py 或维录的「核验凭证」页可离线比对；与纸面不一致即无效。"
     "「系统确认签名」由本人登录并再次输入密码后作出。"
 )
+NO_CODE = {
+    "early": "双方签署后\n印凭证",
+    "waiting": "凭证等待检查点\n稍后重新打印",
+    "older": "本单早于凭证启用",
+}
 MARKS = {
     "draft": ("草稿", "尚未定稿，没有编号，不作凭证"),
     "refused": ("拒签", "甲方拒签，原因见第七项"),
@@ -65,7 +72,7 @@ def sheet_form(sheet: RecordSheet) -> dict[str, Any]:
             _half("乙方（服务单位）", "实施工程师：", "项目负责人：", signed.get("vendor")),
         ],
         "proof_words": PROOF_WORDS,
-        "proof": _proof(sheet),
+        **_proof(sheet),
         **{key: content[key] for key in ("customer", "vendor", "contract", "system", "version_from", "version_to",
                                          "cause", "done", "remaining")},
         **_opinion(sheet, signed.get("customer")),
@@ -102,21 +109,31 @@ def _half(title: str, first: str, second: str, signature: SheetSignature | None)
     return {"title": title, "first": first, "second": second} | half
 
 
-def _proof(sheet: RecordSheet) -> list[dict[str, Any]]:
+def _proof(sheet: RecordSheet) -> dict[str, Any]:
+    """The proof block: the code where there is one, else why not, and the lines beside it."""
     if not sheet.frozen_at or sheet.evidence is None:
-        return [{"label": "存证", "value": "定稿后写入", "mono": False}]
-    index = indexes([sheet.evidence]).get(sheet.evidence)
+        rows = [{"label": "存证", "value": "定稿后写入", "mono": False}]
+        return {"proof_qr": "", "proof_missing": NO_CODE["early"], "proof": rows}
+    entry = entry_of(sheet)
+    checkpoint = checkpoint_over(entry) if entry else None
+    index = entry.index if entry else indexes([sheet.evidence]).get(sheet.evidence)
     place = f"条目 #{index}" if index is not None else "条目待编入"
-    signed = last_checkpoint()
-    covered = signed is not None and index is not None and signed.size > index
-    checkpoint = f"大小 {signed.size}　{_minute(signed.at)}" if signed and covered else "条目还没有编入检查点"
-    return [
+    signed = f"大小 {checkpoint.size}　{_minute(checkpoint.at)}" if checkpoint else "条目还没有编入检查点"
+    rows = [
         {"label": "日志 / 条目", "value": f"{settings.CONFIG.log_origin}　{place}", "mono": False},
-        {"label": "检查点", "value": checkpoint, "mono": False},
+        {"label": "检查点", "value": signed, "mono": False},
         {"label": "见证", "value": "待见证", "mono": False},
         {"label": "SHA-256", "value": sheet.digest, "mono": True},
         {"label": "SM3", "value": sheet.sm3, "mono": True},
     ]
+    code = proof_qr(proof_text(entry, checkpoint)) if entry and checkpoint else ""
+    return {"proof_qr": code, "proof_missing": "" if code else NO_CODE[_why_no_code(sheet)], "proof": rows}
+
+
+def _why_no_code(sheet: RecordSheet) -> str:
+    if sheet.state == RecordSheet.State.FROZEN:
+        return "early"
+    return "waiting" if sheet.sealed else "older"
 
 
 def _choices(all_: dict[str, str], chosen: Iterable[str]) -> list[Choice]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from weilu.records import views
+from weilu.records import proving, views
 
 app_name = "records"
 urlpatterns = [
@@ -13,5 +13,7 @@ urlpatterns = [
     path("sheets/<uuid:uid>/sign", views.sign, name="sign"),
     path("sheets/<uuid:uid>/refuse", views.refuse, name="refuse"),
     path("sheets/<uuid:uid>/cancel", views.cancel, name="cancel"),
+    path("proof/", proving.proof_page, name="proof"),
+    path("proof/proof.py", proving.program, name="program"),
     path("s/<slug:token>", views.public, name="public"),
 ]
