@@ -10,7 +10,7 @@ import socket
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -85,27 +85,27 @@ class Site:
 
     def memory(self) -> float:
         """MB of the server's worker processes: what is theirs alone and their share of what they share (PSS)."""
-        children = [
-            int(path.parent.name)
-            for path in Path("/proc").glob("[0-9]*/stat")
-            if _session_of(path) == self.process.pid and _is_worker(path.parent)
-        ]
-        return sum(_pss(child) for child in children) / 1024
+        return sum(_pss(pid) for pid in self._workers()) / 1024
+
+    def _workers(self) -> list[int]:
+        """The web server is whoever was started with our port; its workers are those of the same words below it."""
+        mark = f"--port {self.port} "
+        named = {pid: parent for pid, parent, words in _processes() if "granian" in words and mark in f"{words} "}
+        found = [pid for pid, parent in named.items() if parent in named]
+        if not found:
+            raise RuntimeError("no worker process of the web server was found")
+        return found
 
 
-def _session_of(stat: Path) -> int:
-    try:
-        return int(stat.read_text().rpartition(")")[2].split()[3])
-    except OSError:
-        return 0
-
-
-def _is_worker(place: Path) -> bool:
-    try:
-        words = (place / "cmdline").read_bytes().replace(b"\0", b" ")
-    except OSError:
-        return False
-    return b"spawn_main" in words
+def _processes() -> Iterator[tuple[int, int, str]]:
+    """Number, parent and words of every process one can read."""
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        yield int(place.name), parent, words
 
 
 def _pss(pid: int) -> int:

@@ -88,8 +88,8 @@ def _numbered(owners: Sequence[int], query: str) -> list[int]:
     else:
         return []
     numbers = [f"{owner}-{kind}-{year}-{int(digits):04d}" for owner, kind, year in series]
-    found = WorkItem.objects.filter(number__in=numbers, owner_id__in=owners).order_by("-id")
-    return list(found.values_list("id", flat=True)[:PAGE])
+    found = WorkItem.objects.filter(number__in=numbers).values_list("id", "owner_id")
+    return sorted((id for id, owner in found if owner in owners), reverse=True)[:PAGE]
 
 
 def _codes(owners: Sequence[int]) -> list[str]:

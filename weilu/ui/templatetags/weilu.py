@@ -177,9 +177,3 @@ def get(table: dict[Any, Any], key: Any) -> Any:
 def thousands(number: int) -> str:
     """48,196."""
     return f"{number:,}"
-
-
-@register.simple_tag
-def column_value(column: Any, row: Any) -> str:
-    """What a column of a list holds of a row, as plain words."""
-    return str(column.value(row) or "—")

@@ -1,0 +1,16 @@
+"""What templates of lists use."""
+
+from typing import Any
+
+from django import template
+from django.utils.safestring import SafeString
+
+from weilu.process.cells import cells_of
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def cells(context: dict[str, Any], line: Any) -> SafeString:
+    """`{% cells line %}`: the cells of one row, in the reader's columns."""
+    return cells_of(line, context["columns"], context["request"].user, picking=bool(context.get("picking")))
