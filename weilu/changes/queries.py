@@ -54,6 +54,16 @@ def titled(person: Person, title: str) -> Change | None:
     return Change.objects.visible_to(person).filter(item__title=title).select_related("item").order_by("-id").first()
 
 
+def installation_of(person: Person, uid: str) -> Installation | None:
+    """The installation of this uid, if `person` may ask for a change of it."""
+    try:
+        asked = UUID(uid)
+    except ValueError:
+        return None
+    found = Installation.objects.visible_to(person).filter(uid=asked).select_related("system__owner").first()
+    return found if found and person.may("changes.request", found.owner_id) else None
+
+
 def installations_of(person: Person) -> list[Installation]:
     """The installations for which `person` may ask for a change."""
     owners = [owner for owner in person.owner_ids if person.may("changes.request", owner)]

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from weilu.accounts.reader import reader
 from weilu.changes import actions, forms, pages
 from weilu.changes.models import Feedback
-from weilu.changes.queries import change_of, change_view, installations_of
+from weilu.changes.queries import change_of, change_view, installation_of, installations_of
 from weilu.kernel.refused import Refused, Stale
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.process import columns, lists
@@ -44,12 +44,11 @@ def changes(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Ask for a change of something that is installed."""
-    choices = installations_of(reader(request))
     entries = forms.typed(request.POST, "installation", "title", "need")
     refused = None
     if request.method == "POST":
         try:
-            chosen = next((one for one in choices if str(one.uid) == entries["installation"]), None)
+            chosen = installation_of(reader(request), entries["installation"])
             if chosen is None:
                 raise Refused(_("没有选要变更的应用。选一个再提交"), field="installation")
             made = actions.request_change(reader(request), chosen, title=entries["title"], need=entries["need"])
@@ -57,7 +56,7 @@ def new(request: HttpRequest) -> HttpResponse:
             return redirect("changes:change", made.item.uid)
         except Refused as problem:
             refused = _of_a_field(problem)
-    shown = {"choices": choices, "typed": entries, "refused": refused}
+    shown = {"choices": installations_of(reader(request)), "typed": entries, "refused": refused}
     return render(request, "changes/new.html", shown, status=422 if refused else 200)
 
 
