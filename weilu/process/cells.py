@@ -24,7 +24,7 @@ def cells_of(line: Line, columns: Sequence[Column], reader: Person, *, picking: 
         inside = (
             DRAWN[column.key](line, reader)
             if column.key in DRAWN
-            else conditional_escape(column.value(line.row) or "—")
+            else conditional_escape(str(column.value(line.row) or "—"))
         )
         found.append(f'<td class="w-{column.key}">{inside}</td>')
     return mark_safe("".join(found))  # noqa: S308  (each was escaped where it was made)
