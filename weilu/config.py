@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from weilu.config_sign_in import Ldap, WrongSignIn, read_ldap
+
 
 class WrongSetting(Exception):
     """A setting has a value Weilu cannot work with; the message is the sentence to show."""
@@ -46,6 +48,7 @@ class Config:
     checkpoint_seconds: int  # WEILU_CHECKPOINT_SECONDS: longest time between two checkpoints
     language: str  # WEILU_LANGUAGE: zh or en, of the command line
     debug: bool  # WEILU_DEBUG
+    ldap: Ldap | None  # WEILU_LDAP_*: see `config_sign_in`
     proxies: tuple[str, ...]  # WEILU_TRUSTED_PROXIES: addresses whose X-Forwarded-For is believed, comma separated
     smtp: Smtp | None  # WEILU_SMTP_*; none: notices stay in the inbox
 
@@ -109,6 +112,7 @@ def read_config(env: Mapping[str, str] | None = None) -> Config:
         checkpoint_seconds=_number(env, "WEILU_CHECKPOINT_SECONDS", 600, 1, 600),
         language=_language(env),
         debug=(env.get("WEILU_DEBUG") or "") == "1",
+        ldap=_ldap(env),
         proxies=_proxies(env),
         smtp=_smtp(env),
     )
@@ -166,6 +170,13 @@ def _hosts(env: Mapping[str, str]) -> tuple[str, ...]:
         if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
             raise WrongSetting(f"WEILU_WITNESS_HOSTS 里的「{one[:60]}」应是「主机:端口」。改正后重新启动。")
     return found
+
+
+def _ldap(env: Mapping[str, str]) -> Ldap | None:
+    try:
+        return read_ldap(env)
+    except WrongSignIn as wrong:
+        raise WrongSetting(str(wrong)) from None
 
 
 def _proxies(env: Mapping[str, str]) -> tuple[str, ...]:

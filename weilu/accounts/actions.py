@@ -1,10 +1,12 @@
 """What changes accounts: organisations, people, roles, sign-in."""
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from weilu.accounts import rules
+from weilu.accounts.directory import Entry
 from weilu.accounts.guesses import as_typed, forget, try_password
 from weilu.accounts.models import Department, Grant, Organisation, Person, RoleHolding
 from weilu.accounts.queries import has_second_factor, manages
@@ -131,11 +133,31 @@ def sign_in(username: str, password: str, address: str, *, device: str = "") -> 
     """
     username = as_typed(username)
     known = Person.objects.filter(username=username, is_active=True).select_related("organisation").first()
-    person = try_password(username, known, password, address, device=device)
+    person = try_password(username, known, password, address, admit=_of_entry, device=device)
     if has_second_factor(person):
         return person  # signed in when the code is right, too: `second.second_step`
     with transaction.atomic():
         stage("accounts.signed_in", {"person": person.actor}, actor=person.actor, org=person.organisation.code)
+    return person
+
+
+@transaction.atomic
+def _of_entry(entry: Entry) -> Person | None:
+    """The person whose entry the directory opened: known here, or added without rights where that is set."""
+    found = Person.objects.filter(username=entry.username).first()
+    if found is not None or not settings.LDAP.create_in:
+        return found if found and found.is_active else None
+    organisation = Organisation.objects.filter(code=settings.LDAP.create_in).first()
+    if organisation is None:
+        raise Refused(_("WEILU_LDAP_CREATE_IN 说的单位不存在，请告诉系统管理员"), field="password")
+    person = Person(
+        username=text.code(entry.username, _("工号"), field="username", longest=40),
+        name=text.line(entry.name, _("姓名"), field="name", longest=60),
+        organisation=organisation,
+    )
+    person.set_unusable_password()
+    person.save()
+    stage("accounts.person_added", {"person": person.actor, "by": "ldap"}, actor="weilu", org=organisation.code)
     return person
 
 
@@ -148,7 +170,10 @@ def keep_language(by: Person, language: str) -> None:
 def check_password(person: Person, password: str, address: str, *, field: str = "password") -> None:
     """Ask for the password again before a signature; counted apart from sign-in, raises Refused about `field`."""
     try:
-        try_password(person.username, person, password, address, again=True)
+        try_password(
+            person.username, person, password, address, again=True,
+            admit=lambda entry: person if entry.username == person.username else None,
+        )  # fmt: skip
     except Refused as refused:
         refused.field = field
         raise

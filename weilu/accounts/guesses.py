@@ -1,7 +1,7 @@
 """Wrong passwords: counted before they are looked at, so that guesses at once are all counted; locks end."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from django.db.models import F, Q, QuerySet
 
 from weilu.accounts import rules
 from weilu.accounts.credentials import Guesses
+from weilu.accounts.directory import Entry, entry_of
 from weilu.accounts.models import Person
 from weilu.evidence.actions import stage
 from weilu.kernel import text
@@ -46,12 +47,20 @@ class Held:
 
 
 def try_password(
-    username: str, person: Person | None, password: str, address: str, *, device: str = "", again: bool = False
+    username: str,
+    person: Person | None,
+    password: str,
+    address: str,
+    *,
+    admit: Callable[[Entry], Person | None],
+    device: str = "",
+    again: bool = False,
 ) -> Person:
     """The person whose password it is; raises Refused, and the failure stays counted.
 
     `device` is what the browser kept of an earlier sign-in (see `device_cookie`): a known one has its own count,
-    so that strangers lock nobody out of their own browser. `again` is for somebody who is signed in.
+    so that strangers lock nobody out of their own browser. `again` is for somebody who is signed in. Where the
+    password is not Weilu's, the directory is asked, and `admit` says who its entry is.
     """
     known = known_device(device, person)
     counts = _counts(username, address, known, again)
@@ -59,6 +68,8 @@ def try_password(
     # An unknown name costs the same hash as a known one, so that names cannot be told by the clock.
     right = matches(printable(password), person.password if person else _decoy())
     if not right or person is None:
+        person = _by_directory(username, password, held, admit)
+    if person is None:
         if held.locked:
             _record_lock(person, address, held.locked)
         raise rules.wrong_password(held.left, max(held.locked.values(), default=None), now())
@@ -76,7 +87,7 @@ class Outcome:
 @contextmanager
 def counted(person: Person, address: str, device: str) -> Iterator[Outcome]:
     """Count the code that somebody gives after the password; raises Refused unless `right` is set inside."""
-    base, known = f"second:{person.username}", known_device(device, person)
+    base, known = f"second:{person.username.casefold()}", known_device(device, person)
     counts = [Count(f"{base}|{known or _place(address)}", rules.TRIES)]
     if not known:
         counts.append(Count(base, rules.TRIES_OF_ACCOUNT, everywhere=True))
@@ -93,6 +104,16 @@ def counted(person: Person, address: str, device: str) -> Iterator[Outcome]:
     if held.locked:
         _record_lock(person, address, held.locked)
     raise rules.wrong_code(held.left, max(held.locked.values(), default=None), now())
+
+
+def _by_directory(username: str, password: str, held: Held, admit: Callable[[Entry], Person | None]) -> Person | None:
+    """Whom the directory lets in; a directory that cannot tell is no failure of the guess."""
+    try:
+        found = entry_of(username, password)
+    except Refused:
+        _take_back(held)
+        raise
+    return admit(found) if found else None
 
 
 def as_typed(username: str) -> str:
@@ -137,6 +158,7 @@ def _devices(cookie: str) -> dict[str, str]:
 
 
 def _counts(username: str, address: str, device: str, again: bool) -> list[Count]:
+    username = username.casefold()  # a directory may let every spelling in
     if again:
         return [Count(f"again:{username}", rules.TRIES)]
     if device:
@@ -201,6 +223,15 @@ def _forgive(held: Held) -> None:
 
 
 @transaction.atomic
+def _take_back(held: Held) -> None:
+    """The guess was none: the counts are as they were before."""
+    for key, until in held.before.items():
+        rows = Guesses.objects.filter(key=key)
+        rows.filter(failures__gt=0).update(failures=F("failures") - 1, until=until)
+        rows.filter(failures=0).delete()
+
+
+@transaction.atomic
 def _record_lock(person: Person | None, address: str, locked: dict[str, datetime]) -> None:
     """Enter the locks that began. A name that is nobody's stays out: people type passwords there."""
     for key, until in locked.items():
@@ -214,7 +245,7 @@ def _record_lock(person: Person | None, address: str, locked: dict[str, datetime
 
 
 def _of(person: Person) -> QuerySet[Guesses]:
-    name = person.username
+    name = person.username.casefold()
     return Guesses.objects.filter(
         Q(key__in=[f"account:{name}", f"again:{name}", f"second:{name}"])
         | Q(key__startswith=f"here:{name}|")

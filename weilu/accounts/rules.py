@@ -76,6 +76,12 @@ def check_new_password(password: str, username: str, *, field: str) -> None:
         raise Refused(_("密码不能与工号相同。换一个密码"), field=field)
 
 
+def check_own_password(own: bool) -> None:
+    """Whoever the directory lets in changes the password there."""
+    if not own:
+        raise Refused(_("您的密码由单位的目录服务管理，到那里改"), field="new")
+
+
 WORK = "work"  # acts on items, runs and sheets, which go by seat and role
 SCOPES: Mapping[str, object] = {WORK: gettext_lazy("办理工单、执行和报告单")} | {
     key: words for key, words in RIGHTS.items() if not key.endswith(".see")

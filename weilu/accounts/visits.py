@@ -23,6 +23,7 @@ def change_password(by: Person, *, old: str, new: str, address: str, keep: str) 
     Two steps: a wrong old password must stay counted although the act is refused.
     """
     rules.check_not_by_token(by.limited_to is not None)
+    rules.check_own_password(by.has_usable_password())
     rules.check_new_password(new, by.username, field="new")
     check_password(by, old, address, field="old")
     if new == old:
