@@ -35,6 +35,7 @@ STANDALONE = (  # speaks where there is no catalogue; what it said is told again
     *(WEILU / "evidence" / "witness").glob("*.py"),
     WEILU / "records" / "proof.py",
     WEILU / "config.py",
+    WEILU / "config_sign_in.py",
 )
 IN_TEMPLATE = re.compile(r"""\b(p?n?gettext|_)\(((?:\s*u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|count)\s*,?)+)\)""")
 LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")

@@ -1,4 +1,4 @@
-"""A real directory for tests: OpenLDAP's slapd on loopback, in clear, with STARTTLS and with TLS, on a folder of its own."""
+"""A real directory for tests: OpenLDAP's slapd on loopback, in clear, with STARTTLS and with TLS."""
 
 import os
 import shutil

@@ -145,9 +145,10 @@ def sign_in(username: str, password: str, address: str, *, device: str = "") -> 
 def _of_entry(entry: Entry) -> Person | None:
     """The person whose entry the directory opened: known here, or added without rights where that is set."""
     found = Person.objects.filter(username=entry.username).first()
-    if found is not None or not settings.LDAP.create_in:
+    create_in = settings.LDAP.create_in if settings.LDAP else ""
+    if found is not None or not create_in:
         return found if found and found.is_active else None
-    organisation = Organisation.objects.filter(code=settings.LDAP.create_in).first()
+    organisation = Organisation.objects.filter(code=create_in).first()
     if organisation is None:
         raise Refused(_("WEILU_LDAP_CREATE_IN 说的单位不存在，请告诉系统管理员"), field="password")
     person = Person(

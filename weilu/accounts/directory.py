@@ -1,6 +1,8 @@
 """The organisation's directory (LDAP): whether a name and password open an entry there."""
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -35,7 +37,7 @@ def entry_of(username: str, password: str) -> Entry | None:
     The name reaches the directory escaped. An empty password is no password: directories let it in as nobody.
     """
     config: Ldap | None = settings.LDAP
-    if config is None or not username or not password:
+    if config is None or not username or not password or not password.isprintable():
         return None
     try:
         return _entry(config, username, password)
@@ -62,7 +64,8 @@ def _entry(config: Ldap, username: str, password: str) -> Entry | None:
     return Entry(_first(values, config.username_attribute), _first(values, config.name_attribute))
 
 
-def _connection(config: Ldap, dn: str, password: str) -> Connection:
+@contextmanager
+def _connection(config: Ldap, dn: str, password: str) -> Iterator[Connection]:
     """A connection on which `dn` has tried to bind (its result says how that went), never in clear off this machine."""
     tls = Tls(
         validate=ssl.CERT_REQUIRED, ca_certs_file=str(config.ca) if config.ca else None, version=ssl.PROTOCOL_TLS_CLIENT
@@ -72,11 +75,14 @@ def _connection(config: Ldap, dn: str, password: str) -> Connection:
         server, user=dn or None, password=password or None, auto_referrals=False, receive_timeout=PATIENCE,
         read_only=True,
     )  # fmt: skip
-    connection.open()
-    if config.start_tls and not connection.start_tls():
-        raise away()
-    connection.bind()
-    return connection
+    try:
+        connection.open()
+        if config.start_tls and not connection.start_tls():
+            raise away()
+        connection.bind()
+        yield connection
+    finally:
+        connection.unbind()
 
 
 def _first(values: dict[str, object], name: str) -> str:

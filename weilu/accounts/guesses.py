@@ -67,14 +67,13 @@ def try_password(
     held = _reserve(counts)
     # An unknown name costs the same hash as a known one, so that names cannot be told by the clock.
     right = matches(printable(password), person.password if person else _decoy())
-    if not right or person is None:
-        person = _by_directory(username, password, held, admit)
-    if person is None:
+    let_in = person if right else _by_directory(username, password, held, admit)
+    if let_in is None:
         if held.locked:
             _record_lock(person, address, held.locked)
         raise rules.wrong_password(held.left, max(held.locked.values(), default=None), now())
     _forgive(held)
-    return person
+    return let_in
 
 
 @dataclass
