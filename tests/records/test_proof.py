@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pypdfium2
@@ -19,9 +20,12 @@ from weilu.demo import Cast
 from weilu.documents.printing import print_form
 from weilu.documents.qr import proof_qr
 from weilu.evidence import tree
-from weilu.evidence.checkpoint import VerifierKey
+from weilu.evidence.actions import sign_checkpoint
+from weilu.evidence.checkpoint import COSIGNATURE, VerifierKey
+from weilu.evidence.cosignature import cosign
 from weilu.evidence.keys import public_vkey
-from weilu.evidence.models import Checkpoint, Entry
+from weilu.evidence.models import Checkpoint, Cosignature, Entry, Witness
+from weilu.evidence.witnesses import head_of
 from weilu.records import proof
 from weilu.records.actions import cancel_number
 from weilu.records.models import RecordSheet
@@ -200,6 +204,44 @@ def run(code: Path, keys: Path) -> "subprocess.CompletedProcess[str]":
     program = WITHOUT_WEILU + f"runpy.run_path({proof.__file__!r}, run_name='__main__')"
     command = [sys.executable, "-c", program, "proof.py", "--trust", str(keys), str(code)]
     return subprocess.run(command, capture_output=True, text=True, cwd=code.parent)
+
+
+def witnessed(sheet: RecordSheet, *names: str) -> list[Ed25519PrivateKey]:
+    """Witnesses with keys of their own sign the checkpoint over the sheet; their keys."""
+    entry = entry_of(sheet)
+    assert entry is not None
+    checkpoint = checkpoint_over(entry)
+    assert checkpoint is not None
+    private = [Ed25519PrivateKey.generate() for _ in names]
+    for name, key, side in zip(names, private, ("customer", "vendor"), strict=False):
+        vkey = VerifierKey(name, key.public_key().public_bytes_raw(), COSIGNATURE)
+        witness = Witness.objects.create(side=side, organisation=name, name=name, vkey=str(vkey), enrolled_by="测试")
+        given = cosign(head_of(checkpoint), name, key, int(checkpoint.at.timestamp()) + 5)
+        at = datetime.fromtimestamp(given.at, UTC)
+        Cosignature.objects.create(checkpoint=checkpoint, witness=witness, at=at, line=given.line)
+    return private
+
+
+def test_a_printed_sheet_carries_the_signatures_of_both_witnesses(signed: RecordSheet):
+    before = proof.check(proof_on(signed), trusted())
+    witnessed(signed, "jz.test/witness", "hc.test/witness")
+    sign_checkpoint()
+
+    code = proof_on(signed, turned=2)
+    proved = proof.check(code, trusted())
+
+    assert (before.witnesses, before.unknown) == ([], 0)
+    assert [name for name, _at in proved.witnesses] == ["jz.test/witness", "hc.test/witness"]
+    assert proof.check(code, trusted()[:1]).unknown == 2
+    assert "甲方见证 jz.test/witness" in sheet_form(signed)["proof"][2]["value"]
+
+
+def test_a_witness_signature_under_another_key_of_the_same_id_is_found(signed: RecordSheet):
+    witnessed(signed, "jz.test/witness")
+    code, keys = code_of(signed), trusted()
+
+    with pytest.raises(proof.Wrong, match="见证 jz.test/witness 的签名"):
+        proof.check(recoded(code, lambda body: body[:-1] + bytes([body[-1] ^ 1])), keys)
 
 
 def test_the_page_proves_for_anybody_and_says_why_not(signed: RecordSheet):

@@ -10,11 +10,13 @@ from typing import Any, TypedDict
 from django.conf import settings
 
 from weilu.documents.qr import proof_qr, qr_svg
+from weilu.evidence.models import Checkpoint
 from weilu.evidence.queries import indexes
 from weilu.kernel.times import SHANGHAI
 from weilu.records.content import ACCEPTANCE, KINDS, SATISFACTION, URGENCY, WAYS
 from weilu.records.drawing import svg_of
 from weilu.records.models import RecordSheet, SheetSignature
+from weilu.records.proof import SIDES
 from weilu.records.sealing import checkpoint_over, entry_of, proof_text
 
 FOOT = "本单一式两份，甲乙双方各执一份。扫描首页二维码可核对编号、日期、状态和摘要，末页凭证可离线核验。"
@@ -122,12 +124,17 @@ def _proof(sheet: RecordSheet) -> dict[str, Any]:
     rows = [
         {"label": "日志 / 条目", "value": f"{settings.CONFIG.log_origin}　{place}", "mono": False},
         {"label": "检查点", "value": signed, "mono": False},
-        {"label": "见证", "value": "待见证", "mono": False},
+        {"label": "见证", "value": _witnessed(checkpoint), "mono": False},
         {"label": "SHA-256", "value": sheet.digest, "mono": True},
         {"label": "SM3", "value": sheet.sm3, "mono": True},
     ]
     code = proof_qr(proof_text(entry, checkpoint)) if entry and checkpoint else ""
     return {"proof_qr": code, "proof_missing": "" if code else NO_CODE[_why_no_code(sheet)], "proof": rows}
+
+
+def _witnessed(checkpoint: Checkpoint | None) -> str:
+    rows = checkpoint.cosignatures.select_related("witness").order_by("witness_id") if checkpoint else []
+    return "　".join(f"{SIDES[one.witness.side]}见证 {one.witness.name}，{_minute(one.at)}" for one in rows) or "待见证"
 
 
 def _why_no_code(sheet: RecordSheet) -> str:

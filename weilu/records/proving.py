@@ -10,10 +10,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from weilu.evidence.keys import log_key
+from weilu.evidence.models import Witness
 from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, right
-from weilu.records.proof import LOG, LONGEST, Key, Proved, Wrong, check
+from weilu.records.proof import LOG, LONGEST, Key, Proved, Wrong, check, parse_key
 
 PROVABLE = Clause("REC-4")
 PROGRAM = Path(__file__).with_name("proof.py")
@@ -46,9 +47,10 @@ def checked(code: str) -> Proved:
 
 
 def trusted() -> list[Key]:
-    """The keys this installation answers for."""
+    """The log's own key, and those of the witnesses that were enrolled, retired ones too."""
     own = log_key()[1]
-    return [Key(own.name, LOG, own.public)]
+    enrolled = [parse_key(vkey) for vkey in Witness.objects.order_by("id").values_list("vkey", flat=True)]
+    return [Key(own.name, LOG, own.public), *enrolled]
 
 
 @right(ANYONE)

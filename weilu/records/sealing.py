@@ -6,8 +6,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from weilu.evidence.keys import log_key
-from weilu.evidence.models import Checkpoint, Entry
+from weilu.evidence.models import Checkpoint, Cosignature, Entry
 from weilu.evidence.queries import prove
 from weilu.kernel.times import SHANGHAI, iso
 from weilu.records.models import RecordSheet
@@ -41,8 +43,18 @@ def entry_of(sheet: RecordSheet) -> Entry | None:
 
 
 def checkpoint_over(entry: Entry) -> Checkpoint | None:
-    """The first checkpoint that covers the entry."""
-    return Checkpoint.objects.filter(size__gt=entry.index).order_by("size").first()
+    """The checkpoint to prove the entry under: the first that most witnesses signed, else the first that covers it."""
+    first = Checkpoint.objects.filter(size__gt=entry.index).order_by("size").first()
+    if first is None:
+        return None
+    seen = Cosignature.objects.filter(checkpoint__size__gt=entry.index)
+    by_witness = [seen.filter(witness_id=one).order_by("checkpoint__size").first() for one in _who_signed(seen)]
+    offered = [first, *(one.checkpoint for one in by_witness if one)]
+    return min(offered, key=lambda one: (-one.cosignatures.count(), one.size))
+
+
+def _who_signed(seen: QuerySet[Cosignature]) -> list[int]:
+    return list(seen.values_list("witness_id", flat=True).order_by("witness_id").distinct())
 
 
 def proof_text(entry: Entry, checkpoint: Checkpoint) -> str:
@@ -58,7 +70,9 @@ def proof_text(entry: Entry, checkpoint: Checkpoint) -> str:
 
 def cosignatures(checkpoint: Checkpoint) -> list[bytes]:
     """The witnesses' signatures on this checkpoint, packed: key id, time, signature."""
-    return []
+    lines = checkpoint.cosignatures.order_by("witness_id").values_list("line", flat=True)
+    raws = [base64.b64decode(line.rsplit(" ", 1)[1]) for line in lines]
+    return [raw[:4] + number(int.from_bytes(raw[4:12], "big")) + raw[12:] for raw in raws]
 
 
 def pack(value: Any) -> bytes:
