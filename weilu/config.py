@@ -3,14 +3,17 @@
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-from weilu.config_sign_in import Ldap, WrongSignIn, read_ldap
+from weilu.config_sign_in import Ldap, Oidc, WrongSignIn, read_ldap, read_oidc
+
+T = TypeVar("T")
 
 
 class WrongSetting(Exception):
@@ -48,6 +51,7 @@ class Config:
     checkpoint_seconds: int  # WEILU_CHECKPOINT_SECONDS: longest time between two checkpoints
     language: str  # WEILU_LANGUAGE: zh or en, of the command line
     debug: bool  # WEILU_DEBUG
+    oidc: Oidc | None  # WEILU_OIDC_*: see `config_sign_in`
     ldap: Ldap | None  # WEILU_LDAP_*: see `config_sign_in`
     proxies: tuple[str, ...]  # WEILU_TRUSTED_PROXIES: addresses whose X-Forwarded-For is believed, comma separated
     smtp: Smtp | None  # WEILU_SMTP_*; none: notices stay in the inbox
@@ -112,7 +116,8 @@ def read_config(env: Mapping[str, str] | None = None) -> Config:
         checkpoint_seconds=_number(env, "WEILU_CHECKPOINT_SECONDS", 600, 1, 600),
         language=_language(env),
         debug=(env.get("WEILU_DEBUG") or "") == "1",
-        ldap=_ldap(env),
+        ldap=_sign_in(env, read_ldap),
+        oidc=_sign_in(env, read_oidc),
         proxies=_proxies(env),
         smtp=_smtp(env),
     )
@@ -172,9 +177,9 @@ def _hosts(env: Mapping[str, str]) -> tuple[str, ...]:
     return found
 
 
-def _ldap(env: Mapping[str, str]) -> Ldap | None:
+def _sign_in(env: Mapping[str, str], read: Callable[[Mapping[str, str]], T]) -> T:
     try:
-        return read_ldap(env)
+        return read(env)
     except WrongSignIn as wrong:
         raise WrongSetting(str(wrong)) from None
 

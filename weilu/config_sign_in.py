@@ -1,4 +1,4 @@
-"""The settings of signing in by the organisation's directory; `weilu.config` reads them with the others."""
+"""The settings of signing in by the organisation's directory or identity provider; `weilu.config` reads them with the others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +30,34 @@ class Ldap:
     def bind_password(self) -> str:
         """The password of `bind_dn`, read when it is needed."""
         return self.bind_password_file.read_text().strip() if self.bind_password_file else ""
+
+
+@dataclass(frozen=True)
+class Oidc:
+    """An identity provider whose word lets people in."""
+
+    issuer: str  # WEILU_OIDC_ISSUER: https, or http on this machine
+    client_id: str  # WEILU_OIDC_CLIENT_ID
+    client_secret_file: Path | None  # WEILU_OIDC_CLIENT_SECRET_FILE: a file with the secret and nothing else
+    claim: str  # WEILU_OIDC_CLAIM: the claim that holds the work number
+
+    def client_secret(self) -> str:
+        """The client's secret, read when it is needed."""
+        return self.client_secret_file.read_text().strip() if self.client_secret_file else ""
+
+
+def read_oidc(env: Mapping[str, str]) -> Oidc | None:
+    """The provider in `env`; None where there is none. Raises WrongSignIn with a sentence."""
+    issuer = (env.get("WEILU_OIDC_ISSUER") or "").strip()
+    if not issuer:
+        return None
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise WrongSignIn("WEILU_OIDC_ISSUER 应形如 https://id.example.cn。改正后重新启动。")
+    if not env.get("WEILU_OIDC_CLIENT_ID"):
+        raise WrongSignIn("设了 WEILU_OIDC_ISSUER，还要设 WEILU_OIDC_CLIENT_ID。改正后重新启动。")
+    secret = _file(env, "WEILU_OIDC_CLIENT_SECRET_FILE")
+    return Oidc(issuer, env["WEILU_OIDC_CLIENT_ID"], secret, env.get("WEILU_OIDC_CLAIM") or "preferred_username")
 
 
 def read_ldap(env: Mapping[str, str]) -> Ldap | None:

@@ -62,7 +62,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-LDAP = CONFIG.ldap
+LDAP, OIDC = CONFIG.ldap, CONFIG.oidc
 TRUSTED_PROXIES = CONFIG.proxies
 SESSION_ENGINE = "weilu.accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True

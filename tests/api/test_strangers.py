@@ -16,7 +16,17 @@ from weilu.kernel.rights import ANYONE
 CSRF = re.compile(r"""csrfmiddlewaretoken" value="\w+"|csrftoken=\w+|csrf[^"']*["'][^"']{64}["']""")
 CLOCK = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")  # a refusal says when it was
 REFERENCE = re.compile(r"\b[0-9a-f]{4}-[0-9a-f]{4}\b(?!-)")
-PUBLIC = {"healthz", "language", "theme", "login", "login/second", "s/<slug:token>", "api/v1/openapi.json"} | {
+PUBLIC = {
+    "healthz",
+    "language",
+    "theme",
+    "login",
+    "login/second",
+    "login/oidc",
+    "login/oidc/back",
+    "s/<slug:token>",
+    "api/v1/openapi.json",
+} | {
     "proof/",
     "proof/proof.py",
 }

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from weilu.accounts import mine, people, second_pages, views
+from weilu.accounts import mine, oidc_pages, people, second_pages, views
 
 app_name = "accounts"
 urlpatterns = [
     path("login", views.enter, name="login"),
     path("login/second", second_pages.ask, name="login-code"),
+    path("login/oidc", oidc_pages.leave, name="oidc"),
+    path("login/oidc/back", oidc_pages.back, name="oidc-back"),
     path("logout", views.leave, name="logout"),
     path("language", views.language, name="language"),
     path("me/sessions", mine.visits, name="visits"),

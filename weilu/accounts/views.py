@@ -1,5 +1,7 @@
 """Sign in, sign out, and the language of the pages."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse
@@ -30,7 +32,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     target = fitting(request)
     if request.user.is_authenticated and request.method == "GET":
         return redirect(target)
-    shown = {"next": target, "username": request.POST.get("username", "")[:40]}
+    shown: dict[str, Any] = {"next": target, "oidc": settings.OIDC, "username": request.POST.get("username", "")[:40]}
     if request.method == "GET":
         return render(request, "accounts/login.html", shown)
     device = request.COOKIES.get(COOKIE, "")
@@ -39,8 +41,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     except Refused as refused:
         return render(request, "accounts/login.html", shown | {"refused": refused}, status=401)
     if has_second_factor(person):
-        request.session[HALF] = [str(person.uid), now().isoformat(), person.get_session_auth_hash()]
-        return redirect(f"/login/second?{urlencode({'next': target})}")
+        return on_to_the_code(request, person, target)
     return let_in(request, person, target)
 
 
@@ -49,6 +50,12 @@ def fitting(request: HttpRequest) -> str:
     target = request.POST.get("next") or request.GET.get("next") or "/"
     fits = url_has_allowed_host_and_scheme(target, {request.get_host()}) and not target.startswith("/log")
     return target if fits else "/"
+
+
+def on_to_the_code(request: HttpRequest, person: Person, target: str) -> HttpResponse:
+    """Keep that the first step is done, and ask for the second."""
+    request.session[HALF] = [str(person.uid), now().isoformat(), person.get_session_auth_hash()]
+    return redirect(f"/login/second?{urlencode({'next': target})}")
 
 
 def let_in(request: HttpRequest, person: Person, target: str, *, second: bool = False) -> HttpResponse:
