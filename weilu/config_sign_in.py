@@ -1,4 +1,4 @@
-"""The settings of signing in by the organisation's directory or identity provider; `weilu.config` reads them with the others."""
+"""The settings of signing in by a directory or an identity provider; `weilu.config` reads them with the others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -58,7 +58,8 @@ def leave(target: str, site: str) -> tuple[str, Journey]:
     """Where to send the browser, and what to keep until it is back; raises Refused when the provider is away."""
     config = _config()
     found = _described(config)
-    journey = Journey(*(secrets.token_urlsafe(32) for _one in range(3)), target, now().timestamp())
+    state, nonce, verifier = (secrets.token_urlsafe(32) for _one in range(3))
+    journey = Journey(state, nonce, verifier, target, now().timestamp())
     challenge = base64.urlsafe_b64encode(sha256(journey.verifier.encode()).digest()).decode().rstrip("=")
     asked = {
         "response_type": "code", "client_id": config.client_id, "redirect_uri": site + BACK, "scope": "openid profile",
@@ -136,7 +137,8 @@ def _described(config: Oidc) -> dict[str, Any]:
 def _claims(config: Oidc, found: dict[str, Any], code: str, journey: Journey, site: str) -> dict[str, Any]:
     """The claims of the ID token that the code is worth, its signature checked."""
     form = {
-        "grant_type": "authorization_code", "code": code, "redirect_uri": site + BACK, "code_verifier": journey.verifier,
+        "grant_type": "authorization_code", "code": code, "redirect_uri": site + BACK,
+        "code_verifier": journey.verifier,
     }  # fmt: skip
     basic = f"{quote(config.client_id, safe='')}:{quote(config.client_secret(), safe='')}"
     told = _asked(config, found["token_endpoint"], form, base64.b64encode(basic.encode()).decode())
@@ -174,8 +176,8 @@ def _asked(config: Oidc, url: str, form: dict[str, str] | None = None, basic: st
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         return parts.scheme, parts.hostname or "", parts.port
     except ValueError:
         return "", url, None
