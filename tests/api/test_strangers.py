@@ -44,6 +44,7 @@ OF_NOBODY = {
     "/api/v1/accounts/drop_second_factor": 409,
     "/api/v1/accounts/end_other_visits": 200,
     "/api/v1/evidence/enrol_witness": 409,
+    "/api/v1/evidence/reopen_log": 409,
     "/api/v1/process/save_filter": 409,
     "/api/v1/process/choose_columns": 200,
 }

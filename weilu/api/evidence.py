@@ -7,7 +7,7 @@ from ninja import Router, Schema
 
 from weilu.accounts.reader import reader
 from weilu.api.acts import Done
-from weilu.evidence import witnesses
+from weilu.evidence import reopening, witnesses
 from weilu.evidence.models import Witness
 from weilu.evidence.queries import fetch_witness
 from weilu.kernel.refused import NotVisible
@@ -33,6 +33,19 @@ class WitnessEnd(Schema):
 class WitnessAnswer(Schema):
     witness: UUID
     answer: str
+
+
+class ReopenIn(Schema):
+    """`witnessed` is the text that `weilu witness last` wrote."""
+
+    origin: str
+    witnessed: str
+
+
+@router.post("/evidence/reopen_log", response=Done)
+def reopen_log(request: HttpRequest, body: ReopenIn) -> Done:
+    reopening.reopen_log(reader(request), origin=body.origin, witnessed=body.witnessed)
+    return Done()
 
 
 @router.post("/evidence/enrol_witness", response=Done)

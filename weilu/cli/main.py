@@ -70,6 +70,10 @@ def _evidence(command: argparse.ArgumentParser) -> None:
     export.add_argument("item", metavar=told("工单"), help=told("工单的编号或标识"))
     export.add_argument("--out", type=Path, required=True, metavar=told("目录"))
     what.add_parser("key", help=told("打印证据日志的公钥和它的指纹"))
+    reopen = what.add_parser("reopen", help=told("恢复旧备份之后，用新的日志来源重新开启"))
+    reopen.add_argument("--origin", required=True, metavar=told("日志来源"), help=told("新的名称"))
+    reopen.add_argument("--witnessed", type=Path, required=True, metavar=told("文件"), help=told("见证最后签过的"))
+    reopen.add_argument("-o", "--out", type=Path, required=True, metavar=told("文件"), help=told("写给见证接受的文件"))
     witnesses.arguments(what.add_parser("witness", help=told("登记、停用、请求见证")))
 
 
@@ -140,6 +144,8 @@ def _evidence_command(args: argparse.Namespace) -> int:
 
     if args.what == "witness":
         return witnesses.run(args)
+    if args.what == "reopen":
+        return witnesses.reopen(args.origin, args.witnessed, args.out)
     return show_key() if args.what == "key" else export(args.item, args.out)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from weilu.cli.telling import tell, told
 from weilu.cli.trouble import Trouble
 from weilu.evidence.checkpoint import parse_vkey
+from weilu.evidence.witness.accepting import accept, last_signed
 from weilu.evidence.witness.asked import Answer, add_checkpoint
 from weilu.evidence.witness.server import LONGEST, listen
 from weilu.evidence.witness.store import Home, Lost, make, open_home, retire
@@ -39,9 +40,14 @@ def arguments(command: argparse.ArgumentParser) -> None:
     cosign.add_argument("request", type=Path, metavar=told("请求文件"))
     cosign.add_argument("-o", "--out", type=Path, required=True, metavar=told("答复文件"))
     show = what.add_parser("show", help=told("公钥、指纹、签到哪里、拒绝过什么"))
+    last = what.add_parser("last", help=told("写出最后签过的检查点，给恢复了备份的维录用"))
+    last.add_argument("-o", "--out", type=Path, required=True, metavar=told("文件"))
+    accepts = what.add_parser("accept", help=told("接受恢复备份后重新开启的日志；由人决定"))
+    accepts.add_argument("document", type=Path, metavar=told("文件"), help=told("weilu evidence reopen 写出的那一份"))
+    accepts.add_argument("--fingerprint", required=True, metavar=told("指纹"), help=told("维录那边念出的新公钥指纹"))
     stop = what.add_parser("retire", help=told("停用这个见证，不能再启用"))
     stop.add_argument("--why", required=True, metavar=told("原因"))
-    for one in (init, serve, cosign, show, stop):
+    for one in (init, serve, cosign, show, last, accepts, stop):
         one.add_argument("--home", type=Path, default=Path("witness"), metavar=told("目录"), help=told("默认 witness"))
 
 
@@ -150,4 +156,33 @@ def _retire(args: argparse.Namespace) -> int:
     return 0
 
 
-DO = {"init": _init, "serve": _serve, "cosign": _cosign, "show": _show, "retire": _retire}
+def _last(args: argparse.Namespace) -> int:
+    text = last_signed(open_home(args.home))
+    try:
+        _write(args.out, text)
+    except OSError as problem:
+        raise Trouble(f"{args.out} 写不了（{problem.strerror}）。检查路径和权限。") from None
+    tell(f"最后签过的检查点在 {args.out}。把它交给维录的管理员。")
+    return 0
+
+
+def _accept(args: argparse.Namespace) -> int:
+    home = open_home(args.home)
+    try:
+        document = args.document.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Trouble(f"{args.document} 读不到（{problem}）。检查路径和权限。") from None
+    start, end = accept(home, document, args.fingerprint, getpass.getuser())
+    tell(f"已接受。旧日志从第 {start} 条到第 {end} 条之间可能丢失，新日志从头记下了这件事。")
+    return 0
+
+
+DO = {
+    "init": _init,
+    "serve": _serve,
+    "cosign": _cosign,
+    "show": _show,
+    "last": _last,
+    "accept": _accept,
+    "retire": _retire,
+}

@@ -119,6 +119,29 @@ def _import(args: argparse.Namespace) -> int:
     return 0
 
 
+def reopen(origin: str, witnessed: Path, out: Path) -> int:
+    """`weilu evidence reopen`; run again with the same name, it writes the document once more."""
+    import django
+
+    django.setup()
+    from weilu.evidence.keys import log_key
+    from weilu.evidence.models import Reopening
+    from weilu.evidence.reopening import reopen_log, reopening_document
+    from weilu.kernel.refused import Refused
+
+    try:
+        text = witnessed.read_text("utf-8")
+        made = Reopening.objects.filter(origin=origin).first() or reopen_log(None, origin=origin, witnessed=text)
+        out.write_text(reopening_document(made), "utf-8")
+    except Refused as refused:
+        raise Trouble(refused.reason) from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Trouble(f"{witnessed} 或 {out} 读写不了（{problem}）。检查路径和权限。") from None
+    tell(f"已重新开启：{origin}。新公钥的指纹　{log_key()[1].fingerprint}")
+    tell(f"把 {out} 交给每个见证，指纹用电话念给他们：weilu witness accept {out} --fingerprint …")
+    return 0
+
+
 def _named(name: str) -> "Witness":
     from weilu.evidence.models import Witness
 

@@ -102,7 +102,7 @@ def sequence(limit: int = BATCH) -> int:
             return 0
         size = tree_size()
         opening = [] if size else [_opening()]
-        _place(size, opening + waiting)
+        place(size, opening + waiting)
         Staged.objects.filter(id__in=[staged.id for staged in waiting]).delete()
     return len(waiting)
 
@@ -114,12 +114,11 @@ def _opening() -> Staged:
     return draft("log.opened", data, actor="weilu", org="", item="", urgent=False, files=())
 
 
-def _place(size: int, waiting: Sequence[Staged]) -> None:
+def place(size: int, waiting: Sequence[Staged]) -> None:
     """Append entries and their leaf hashes to a log of `size`."""
     names = [field.attname for field in Staged._meta.concrete_fields if field.attname != "id"]
     entries = [
-        Entry(index=size + place, **{name: getattr(staged, name) for name in names})
-        for place, staged in enumerate(waiting)
+        Entry(index=size + at, **{name: getattr(staged, name) for name in names}) for at, staged in enumerate(waiting)
     ]
     Entry.objects.bulk_create(entries)
     changed = tree.append(read_tile, size, [entry.leaf_hash for entry in entries])
@@ -139,7 +138,7 @@ def sign_checkpoint() -> Checkpoint:
         private, vkey = log_key()
         last = Checkpoint.objects.order_by("-size").first()
         if last is not None:
-            _check_continues(last, size, vkey)
+            check_continues(last, size, vkey)
             if last.size == size:
                 return last
         head = Head(vkey.name, size, tree.root(read_tile, size))
@@ -150,11 +149,11 @@ def seal(kind: str, data: dict[str, Any], *, actor: str, org: str, item: str = "
     """Place an entry at once and sign a checkpoint that ends with it: nothing stands between the two."""
     with sequencer():
         size = tree_size()
-        _place(size, [draft(kind, data, actor=actor, org=org, item=item, urgent=True, files=())])
+        place(size, [draft(kind, data, actor=actor, org=org, item=item, urgent=True, files=())])
         return Entry.objects.get(index=size), sign_checkpoint()
 
 
-def _check_continues(last: Checkpoint, size: int, vkey: VerifierKey) -> None:
+def check_continues(last: Checkpoint, size: int, vkey: VerifierKey) -> None:
     try:
         head = open_note(last.note, vkey)
     except ValueError as problem:

@@ -13,7 +13,7 @@ from weilu.evidence.cosignature import check_cosignature
 from weilu.evidence.keys import log_key
 from weilu.evidence.models import Checkpoint, Entry, Witness
 from weilu.evidence.queries import Proof, last_checkpoint, prove
-from weilu.evidence.witnesses import head_of, newest_cosignature
+from weilu.evidence.witnesses import head_of, newest_cosignatures
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import SHANGHAI
 
@@ -97,9 +97,9 @@ def _signature(checkpoint: Checkpoint) -> Line:
 
 def _witness(entry: Entry) -> Line:
     """Which sides' witnesses have signed a checkpoint over this entry, by the stored lines checked anew."""
-    names = []
+    names, signed = [], newest_cosignatures()
     for witness in Witness.objects.order_by("id"):
-        newest = newest_cosignature(witness)
+        newest = signed.get(witness.id)
         if newest is None or newest.checkpoint.size <= entry.index:
             continue
         try:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,32 +11,45 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from weilu.evidence.checkpoint import ED25519, VerifierKey
+from weilu.evidence.models import Reopening
 from weilu.kernel.refused import Refused
 
 HEAD = "PRIVATE+KEY"
 
 
-def key_file() -> Path:
-    """Where the log's private key lies."""
-    return Path(settings.CONFIG.data_dir) / "keys" / "log.key"
+def log_origin() -> str:
+    """The log's present name: the setting's, until the log was reopened under another."""
+    last = Reopening.objects.order_by("-id").values_list("origin", flat=True).first()
+    return str(last or settings.CONFIG.log_origin)
+
+
+def key_file(origin: str = "") -> Path:
+    """Where a log's private key lies; `origin` names a reopened one."""
+    named = f"log-{sha256(origin.encode()).hexdigest()[:12]}.key" if origin else "log.key"
+    return Path(settings.CONFIG.data_dir) / "keys" / named
 
 
 def log_key() -> tuple[Ed25519PrivateKey, VerifierKey]:
     """The private key and the public one; raises Refused when the file is unreadable or another log's."""
-    place = key_file()
+    origin = log_origin()
+    return kept_key(origin, key_file("" if origin == settings.CONFIG.log_origin else origin))
+
+
+def kept_key(wanted: str, place: Path) -> tuple[Ed25519PrivateKey, VerifierKey]:
+    """The key of the log `wanted` in this file, made where there is none; raises Refused as `log_key` does."""
     try:
         if not place.exists():
-            _make(place, settings.CONFIG.log_origin)
+            _make(place, wanted)
         text = place.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as problem:
         raise Refused(
             _("存证密钥 %(place)s 不能读取：%(why)s。检查该文件和目录的权限") % {"place": place, "why": problem}
         ) from None
     origin, private = _parse(text, place)
-    if origin != settings.CONFIG.log_origin:
+    if origin != wanted:
         raise Refused(
             _("存证密钥属于日志「%(key)s」，设置 WEILU_LOG_ORIGIN 却是「%(set)s」。改回原来的名称")
-            % {"key": origin, "set": settings.CONFIG.log_origin}
+            % {"key": origin, "set": wanted}
         )
     return private, VerifierKey(origin, private.public_key().public_bytes_raw())
 

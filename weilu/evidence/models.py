@@ -160,3 +160,14 @@ class Cosignature(models.Model):
 
     def __str__(self) -> str:
         return f"{self.witness_id} {self.checkpoint_id}"
+
+
+class Reopening(models.Model):
+    """A new name and key under which the log goes on after a restored backup; `first` is the entry that says so."""
+
+    origin = models.CharField(max_length=200, unique=True)
+    first = models.BigIntegerField()
+    at = models.DateTimeField(default=now)
+
+    def __str__(self) -> str:
+        return self.origin

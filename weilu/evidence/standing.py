@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext as _
 
 from weilu.evidence.models import Checkpoint, Cosignature, Witness
-from weilu.evidence.witnesses import ALARMS, newest_cosignature
+from weilu.evidence.witnesses import ALARMS, newest_cosignatures
 from weilu.evidence.words import finding_words
 from weilu.kernel.times import now
 
@@ -50,14 +50,16 @@ class Standing:
 
 def standings(newest: Checkpoint | None, size: int) -> list[Standing]:
     """Customer's and vendor's, in this order, against the log's newest checkpoint and its size."""
-    witnesses = list(Witness.objects.order_by("id"))
-    return [_standing(side, str(title), [one for one in witnesses if one.side == side], newest, size)
+    witnesses, signed = list(Witness.objects.order_by("id")), newest_cosignatures()
+    return [_standing(side, str(title), [one for one in witnesses if one.side == side], signed, newest, size)
             for side, title in Witness.Side.choices]  # fmt: skip
 
 
-def _standing(side: str, title: str, mine: list[Witness], last: Checkpoint | None, size: int) -> Standing:
+def _standing(
+    side: str, title: str, mine: list[Witness], by: dict[int, Cosignature], last: Checkpoint | None, size: int
+) -> Standing:
     active = next((one for one in mine if one.retired_at is None), None)
-    signed = [found for one in mine if (found := newest_cosignature(one)) is not None]
+    signed = [by[one.id] for one in mine if one.id in by]
     newest = max(signed, key=lambda one: one.checkpoint.size, default=None)
     return Standing(side, title, active, newest, _state(active, newest, last, size))
 

@@ -3,7 +3,6 @@
 import json
 from typing import Any, Protocol, cast
 
-from django.conf import settings
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from weilu.evidence.checks import Verified, verify_entry
 from weilu.evidence.drawing import draw
 from weilu.evidence.export import zipped_item
+from weilu.evidence.keys import log_origin
 from weilu.evidence.models import Checkpoint, Entry, Witness
 from weilu.evidence.offline.single import single_file as verifier_file
 from weilu.evidence.queries import fetch_entries_of, fetch_entry, tree_size
@@ -61,7 +61,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "checkpoints": checkpoint_rows(checkpoints, sides),
         "witnesses": Witness.objects.order_by("-id"),
         "first_limit": first_limit(sides),
-        "origin": settings.CONFIG.log_origin,
+        "origin": log_origin(),
         "rows": [(row, kind_word(row.kind)) for row in rows[:PAGE]],
         "more": rows[PAGE - 1].index if len(rows) > PAGE else None,
     }

@@ -6,13 +6,14 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from weilu.evidence import tree
 from weilu.evidence.actions import stage
 from weilu.evidence.checkpoint import COSIGNATURE, Head, VerifierKey, parse_vkey
 from weilu.evidence.cosignature import SIZE, Cosigned, check_cosignature, split_note, write_request
-from weilu.evidence.models import Checkpoint, Cosignature, Witness
+from weilu.evidence.models import Checkpoint, Cosignature, Reopening, Witness
 from weilu.evidence.queries import last_checkpoint
 from weilu.evidence.tiles import reader
 from weilu.kernel import text
@@ -42,7 +43,7 @@ def enrol_witness(
 
     `by` is None for the command line of whoever runs the installation.
     """
-    actor = _may(by)
+    actor = may_keep_witnesses(by)
     if side not in Witness.Side.values:
         raise Refused(_("选甲方或乙方"), field="side")
     organisation = text.line(organisation, _("单位"), field="organisation", longest=100)
@@ -63,7 +64,7 @@ def enrol_witness(
 @action("evidence.retire_witness")
 def retire_witness(by: Enroller | None, witness: Witness, *, why: str) -> Witness:
     """Ask this witness no more; what it has signed stays."""
-    actor = _may(by)
+    actor = may_keep_witnesses(by)
     why = text.line(why, _("停用原因"), field="why", longest=300)
     found = Witness.objects.select_for_update().get(id=witness.id)
     if found.retired_at is not None:
@@ -80,7 +81,7 @@ def take_answer(by: Enroller | None, witness: Witness, *, answer: str) -> Witnes
 
     A wrong, stale or foreign cosignature is Refused and nothing changes.
     """
-    _may(by)
+    may_keep_witnesses(by)
     found = Witness.objects.select_for_update().get(id=witness.id)
     if found.retired_at is not None:
         raise Refused(_("这个见证已经停用"))
@@ -123,9 +124,25 @@ def witnessed_size(witness: Witness) -> int:
 
 
 def newest_cosignature(witness: Witness, within: Checkpoint | None = None) -> Cosignature | None:
-    """The cosignature of the largest checkpoint, of those not larger than `within`."""
-    found = Cosignature.objects.filter(witness=witness).select_related("checkpoint").order_by("-checkpoint__size")
+    """The cosignature of the largest checkpoint since the log was last reopened, not larger than `within`."""
+    found = Cosignature.objects.filter(witness=witness, checkpoint__size__gt=reopened_at())
+    found = found.select_related("checkpoint").order_by("-checkpoint__size")
     return found.filter(checkpoint__size__lte=within.size).first() if within else found.first()
+
+
+def newest_cosignatures() -> dict[int, Cosignature]:
+    """`newest_cosignature` of every witness that has signed, by the witness's id, in a fixed number of queries."""
+    mine = Q(cosignatures__checkpoint__size__gt=reopened_at())
+    tops = Witness.objects.annotate(top=Max("cosignatures__checkpoint__size", filter=mine)).exclude(top=None)
+    wanted = Q(pk=None)
+    for id, top in tops.values_list("id", "top"):
+        wanted |= Q(witness_id=id, checkpoint__size=top)
+    return {one.witness_id: one for one in Cosignature.objects.filter(wanted).select_related("checkpoint")}
+
+
+def reopened_at() -> int:
+    """The place of the entry under which the log was last reopened; 0 when it never was."""
+    return Reopening.objects.aggregate(first=Max("first"))["first"] or 0
 
 
 def head_of(checkpoint: Checkpoint) -> Head:
@@ -205,7 +222,7 @@ def check_fingerprint(key: VerifierKey, typed: str) -> None:
         raise Refused(_("指纹与公钥不符。请对方重新念一遍；还不符，公钥可能被换过"), field="fingerprint")
 
 
-def _may(by: Enroller | None) -> str:
+def may_keep_witnesses(by: Enroller | None) -> str:
     """Under which name it is done; only who holds the right, or the command line."""
     if by is None:
         return "weilu evidence"

@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy
 
 KINDS = {
     "log.opened": gettext_lazy("日志启用"),
+    "log.reopened": gettext_lazy("重新开启日志"),
     "evidence.exported": gettext_lazy("导出存证包"),
     "evidence.export_failed": gettext_lazy("存证包没有导出成功"),
     "evidence.witness_enrolled": gettext_lazy("登记见证"),

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from django.conf import settings
 
 from weilu.documents.qr import proof_qr, qr_svg
+from weilu.evidence.keys import log_origin
 from weilu.evidence.models import Checkpoint
 from weilu.evidence.queries import indexes
 from weilu.kernel.times import SHANGHAI
@@ -122,7 +123,7 @@ def _proof(sheet: RecordSheet) -> dict[str, Any]:
     place = f"条目 #{index}" if index is not None else "条目待编入"
     signed = f"大小 {checkpoint.size}　{_minute(checkpoint.at)}" if checkpoint else "条目还没有编入检查点"
     rows = [
-        {"label": "日志 / 条目", "value": f"{settings.CONFIG.log_origin}　{place}", "mono": False},
+        {"label": "日志 / 条目", "value": f"{log_origin()}　{place}", "mono": False},
         {"label": "检查点", "value": signed, "mono": False},
         {"label": "见证", "value": _witnessed(checkpoint), "mono": False},
         {"label": "SHA-256", "value": sheet.digest, "mono": True},
