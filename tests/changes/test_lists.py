@@ -391,3 +391,15 @@ def test_the_api_has_the_same_lists_and_filters(cast: Cast, three: list[Change])
         == 200
     )
     assert [one["title"] for one in client.get("/api/v1/filters").json()] == ["t"]
+
+
+def test_what_people_wrote_is_text_on_every_list(cast: Cast, installation: Installation):
+    change = make_change(cast, installation, "<b>升级</b>&amp;\"'")
+    watch_item(cast.wang, change.item)
+    choose_columns(cast.wang, list(columns.COLUMNS))
+    client = signed_in(cast.wang)
+
+    for address in ("/?tab=mine", "/?tab=watched", "/items/", "/search?q=升级"):
+        page = client.get(address).content.decode()
+        assert "&lt;b&gt;升级&lt;/b&gt;&amp;amp;&quot;&#x27;" in page, address
+        assert "<b>升级" not in page
