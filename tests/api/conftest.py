@@ -21,6 +21,8 @@ from weilu.execution.models import Run
 from weilu.kernel.times import now
 from weilu.notify.models import Notice
 from weilu.records.models import RecordSheet
+from weilu.records.queries import paper_of
+from weilu.records.scans import file_scan
 
 TITLE, NEED = "预约平台升级到 1.1.0", "预约时要能写备注。"
 
@@ -40,6 +42,7 @@ class Told:
         """Every uid of 江州, by what it names."""
         rows: dict[str, Any] = {
             "closed item": self.closed.item, "open item": self.open.item, "run": self.run, "sheet": self.sheet,
+            "scan": self.sheet.scans.get(),
             "system": self.run.item.system, "installation": self.run.installation, "customer": self.cast.jz,
             "person": self.cast.wang, "token": ApiToken.objects.get(person=self.cast.wang),
             "notice": Notice.objects.filter(person=self.cast.wang).first(),
@@ -87,6 +90,7 @@ def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
     installation.save()
     opened = bring(cast, make_change(cast, installation, TITLE), "security")
     make_token(cast.wang, name="夜间报表", scope=[], until=now().date(), password=PASSWORD, address="10.0.0.1")
+    file_scan(cast.chen, sheet, data=paper_of(sheet))
     tick()
     return Told(cast, closed, opened, run, sheet)
 

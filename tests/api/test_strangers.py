@@ -61,7 +61,7 @@ def real(told: Told) -> dict[str, list[Any]]:
     uids = list(told.uids.values())
     return {
         "uuid:uid": uids, "uuidstr:uid": uids, "str:uid": [*uids, *told.numbers, *told.digests, str(told.closed.id)],
-        "int:index": told.indexes,
+        "int:index": told.indexes, "uuid:scan": [told.uids["scan"]],
     }  # fmt: skip
 
 
@@ -71,6 +71,7 @@ def guessed() -> dict[str, list[Any]]:
         "uuidstr:uid": [uuid.uuid4()],
         "str:uid": [uuid.uuid4(), "JZ-BG-2031-9999"],
         "int:index": [9_999_999],
+        "uuid:scan": [uuid.uuid4()],
     }
 
 

@@ -52,6 +52,7 @@ KINDS = {
     "records.sheet_refused": gettext_lazy("报告单拒签"),
     "records.number_cancelled": gettext_lazy("作废报告单编号"),
     "records.sheet_filed": gettext_lazy("报告单归档"),
+    "records.scan_filed": gettext_lazy("归档签字扫描件"),
     "records.sheet_sealed": gettext_lazy("报告单封存"),
     "notify.told": gettext_lazy("发通知"),
     "notify.address_confirmed": gettext_lazy("确认邮件地址"),

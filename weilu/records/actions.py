@@ -36,7 +36,7 @@ SERIES = "WH"
 def draft_sheet(by: Person, item: WorkItem, content: SheetContent, *, engineer: Person | None = None) -> RecordSheet:
     """Write, or write anew, the draft of the sheet that `item` ends in; a draft has no number yet."""
     item = WorkItem.objects.select_for_update(of=("self",)).select_related("owner").get(id=item.id)
-    rules.check_may_prepare(_signer(by, item.owner_id))
+    rules.check_may_prepare(signer(by, item.owner_id))
     sheet = item.sheets.filter(state__in=[State.DRAFT, State.FROZEN, State.SIGNED]).first()
     rules.check_no_live_sheet(sheet and sheet.number, sheet is not None and sheet.state != State.DRAFT)
     sheet = sheet or RecordSheet(item=item, owner=item.owner)
@@ -99,8 +99,8 @@ def sign_sheet(
     """
     check_password(by, password, address)
     with transaction.atomic():
-        sheet = _locked(sheet)
-        rules.check_may_sign(_facts(sheet), _signer(by, sheet.owner_id), side, digest)
+        sheet = locked(sheet)
+        rules.check_may_sign(facts_of(sheet), signer(by, sheet.owner_id), side, digest)
         said = _opinion(opinion, satisfaction, acceptance) if side == Side.CUSTOMER else {}
         drawn = [] if name_instead else rules.checked_strokes(strokes)
         return _sign(by, sheet, side, drawn, said)
@@ -112,8 +112,8 @@ def refuse_sheet(
     """The customer's signer refuses to sign and says why (REC-2); with the password, as a signature."""
     check_password(by, password, address)
     with transaction.atomic():
-        sheet = _locked(sheet)
-        rules.check_may_refuse(_facts(sheet), _signer(by, sheet.owner_id), digest)
+        sheet = locked(sheet)
+        rules.check_may_refuse(facts_of(sheet), signer(by, sheet.owner_id), digest)
         reason = text.prose(reason, _("拒签原因"), field="reason", longest=1000)
         ref = _end(sheet, by, State.REFUSED, reason, "records.sheet_refused")
         _note(sheet, by, _("甲方拒签报告单 %(number)s") % {"number": sheet.number}, ref)
@@ -129,8 +129,8 @@ ACTIONS["records.refuse_sheet"] = refuse_sheet
 @action("records.cancel_number")
 def cancel_number(by: Person, sheet: RecordSheet, *, reason: str) -> RecordSheet:
     """Cancel the number of a sheet that nobody signed: it keeps its place in the series and says why (REC-3)."""
-    sheet = _locked(sheet)
-    rules.check_may_cancel(_facts(sheet), by.may("sheets.cancel", sheet.owner_id))
+    sheet = locked(sheet)
+    rules.check_may_cancel(facts_of(sheet), by.may("sheets.cancel", sheet.owner_id))
     reason = text.prose(reason, _("作废原因"), field="reason", longest=1000)
     ref = _end(sheet, by, State.CANCELLED, reason, "records.number_cancelled")
     _note(sheet, by, _("编号 %(number)s 已作废") % {"number": sheet.number}, ref)
@@ -209,19 +209,22 @@ def _record(sheet: RecordSheet, signers: Sequence[Person], at: datetime) -> dict
     }
 
 
-def _locked(sheet: RecordSheet) -> RecordSheet:
+def locked(sheet: RecordSheet) -> RecordSheet:
+    """The sheet as it stands, held to the end of the transaction."""
     rows = RecordSheet.objects.select_for_update(of=("self",)).select_related("owner", "item", "engineer__organisation")
     found: RecordSheet = rows.get(id=sheet.id)
     return found
 
 
-def _facts(sheet: RecordSheet) -> rules.SheetFacts:
+def facts_of(sheet: RecordSheet) -> rules.SheetFacts:
+    """What the rules ask of a sheet."""
     asked = sheet.signers.filter(side=Side.CUSTOMER).values_list("person_id", flat=True)
     signed = dict(sheet.signatures.values_list("side", "person_id"))
     return rules.SheetFacts(sheet.state, sheet.digest, sheet.engineer_id, frozenset(asked), signed)
 
 
-def _signer(by: Person, owner_id: int) -> rules.Signer:
+def signer(by: Person, owner_id: int) -> rules.Signer:
+    """What the rules ask of a person towards this customer."""
     roles = RoleHolding.objects.in_force(now()).filter(person=by, owner_id=owner_id).values_list("role", flat=True)
     return rules.Signer(by.id, by.organisation.kind == Organisation.Kind.VENDOR, frozenset(roles))
 

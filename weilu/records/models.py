@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from weilu.accounts.models import Owned, OwnedRows, Person
+from weilu.kernel.ids import uuid7
 from weilu.kernel.times import now
 from weilu.process.models import WorkItem
 
@@ -110,3 +111,20 @@ class SheetSignature(models.Model):
             models.UniqueConstraint(fields=["sheet", "side"], name="one_signature_a_side"),
             models.UniqueConstraint(fields=["sheet", "person"], name="one_signature_a_person"),
         ]
+
+
+class SheetScan(models.Model):
+    """A scan of the sheet's paper as it was signed and stamped; filed by its digest, never changed."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    sheet = models.ForeignKey(RecordSheet, models.PROTECT, related_name="scans")
+    sha256 = models.CharField(max_length=64)
+    kind = models.CharField(max_length=4)  # pdf, JPEG, PNG
+    pages = models.PositiveSmallIntegerField()
+    size = models.PositiveIntegerField()  # bytes
+    by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=now)
+    evidence = models.UUIDField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sheet", "sha256"], name="one_scan_once")]

@@ -12,12 +12,14 @@ from weilu.kernel.refused import Refused, Stale
 WORK_ON_SHEET = Clause("REC-1")
 CUSTOMER_SIGNS = Clause("REC-2")
 NO_GAPS = Clause("REC-3")
+PROVABLE = Clause("REC-4")
 NOT_BOTH = Clause("ROL-1")
 
 VENDOR_ROLES = frozenset({"engineer", "development_head"})
 PAD = (600, 200)  # the signature pad, in its own units; `sign.js` draws in the same
 MOST_POINTS = 4000
 FEWEST_POINTS = 8
+MOST_SCANS = 20  # of one sheet
 SMALLEST = 40  # how far a signature reaches at least, in units of the pad
 
 
@@ -117,6 +119,51 @@ def check_may_cancel(sheet: SheetFacts, may_cancel: bool) -> None:
         raise Refused(_("作废编号由甲方系统管理员办"), NO_GAPS)
     if sheet.signed:
         raise Refused(_("已有一方签署，编号不能作废。甲方不同意可以拒签"), NO_GAPS)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The sheet that a short code names, as the rule sees it."""
+
+    id: int
+    number: str
+    state: str
+    visible: bool  # to whoever uploads
+    same_item: bool
+
+
+def check_may_file(sheet: SheetFacts, by: Signer, filed: int) -> None:
+    """CUSTOMER_SIGNS: the paper of a sheet that still counts is filed by those who sign or carried it out."""
+    if sheet.state == "draft":
+        raise Refused(_("报告单还没有定稿，不收扫描件"), CUSTOMER_SIGNS)
+    if sheet.state not in ("frozen", "signed"):
+        raise Refused(_("这份报告单已拒签或作废，不再收扫描件"), CUSTOMER_SIGNS)
+    if by.id not in sheet.customer_signers and not (by.of_vendor and by.roles & VENDOR_ROLES):
+        raise Refused(_("扫描件由报告单的签字人或乙方工程师上传"), CUSTOMER_SIGNS)
+    if filed >= MOST_SCANS:
+        raise Refused(_("这份报告单已有 %(most)d 份扫描件") % {"most": MOST_SCANS}, CUSTOMER_SIGNS)
+
+
+def check_is_of(sheet_id: int, here: bool, named: bool, found: Found | None) -> None:
+    """PROVABLE: the short code says which sheet the paper is; wrong, foreign and old paper are told apart.
+
+    `named`: a short code was read at all; `here`: it leads to this installation; `found`: the sheet it names.
+    """
+    if not named:
+        raise Refused(_("没有读到首页右上角的二维码。平放、扫全首页再传"), PROVABLE, field="scan")
+    if not here:
+        raise Refused(_("二维码指向别的系统：这不是这套维录打印的报告单"), PROVABLE, field="scan")
+    if found is None:
+        raise Refused(_("二维码像这套维录的，但没有这份报告单：可能是伪造的"), PROVABLE, field="scan")
+    if found.id == sheet_id:
+        return
+    if not found.visible:
+        raise Refused(_("这是另一个单位的报告单"), PROVABLE, field="scan")
+    if found.same_item and found.state in ("cancelled", "refused"):
+        words = _("这是旧的一份 %(number)s，已拒签或作废。打印现在这一份再签")
+        raise Refused(words % {"number": found.number}, PROVABLE, field="scan")
+    words = _("这是另一份报告单 %(number)s，到那一份下面上传")
+    raise Refused(words % {"number": found.number}, PROVABLE, field="scan")
 
 
 def checked_strokes(given: Any) -> list[list[list[int]]]:

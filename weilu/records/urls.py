@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from weilu.records import proving, views
+from weilu.records import proving, scan_pages, views
 
 app_name = "records"
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     path("sheets/<uuid:uid>/sign", views.sign, name="sign"),
     path("sheets/<uuid:uid>/refuse", views.refuse, name="refuse"),
     path("sheets/<uuid:uid>/cancel", views.cancel, name="cancel"),
+    path("sheets/<uuid:uid>/scans", scan_pages.upload, name="upload_scan"),
+    path("sheets/<uuid:uid>/scans/<uuid:scan>", scan_pages.download, name="scan"),
     path("proof/", proving.proof_page, name="proof"),
     path("proof/proof.py", proving.program, name="program"),
     path("s/<slug:token>", views.public, name="public"),

@@ -86,7 +86,7 @@ def sign(request: HttpRequest, uid: str) -> HttpResponse:
             acceptance=post.get("acceptance", ""),
         )
     except Refused as refused:
-        return _refused_here(request, found, refused, "sign")
+        return refused_here(request, found, refused, "sign")
     return redirect("records:sheet", uid=uid)
 
 
@@ -102,7 +102,7 @@ def refuse(request: HttpRequest, uid: str) -> HttpResponse:
             address=_address(request), digest=post.get("digest", ""),
         )  # fmt: skip
     except Refused as refused:
-        return _refused_here(request, found, refused, "refuse")
+        return refused_here(request, found, refused, "refuse")
     return redirect("records:sheet", uid=uid)
 
 
@@ -114,7 +114,7 @@ def cancel(request: HttpRequest, uid: str) -> HttpResponse:
     try:
         cancel_number(reader(request), found, reason=request.POST.get("reason", ""))
     except Refused as refused:
-        return _refused_here(request, found, refused, "cancel")
+        return refused_here(request, found, refused, "cancel")
     return redirect("records:sheet", uid=uid)
 
 
@@ -141,6 +141,8 @@ def _page(request: HttpRequest, found: RecordSheet, status: int = 200, **more: A
         "sheet": found, "paper": sheet_form(found), "side": side, "side_name": Side(side).label if side else "",
         "signatures": found.signatures.select_related("person__organisation"), "drawings": drawings, "pad": PAD,
         "signers": found.signers.select_related("person__organisation").order_by("side", "id"),
+        "scans": found.scans.select_related("by__organisation").order_by("id"),
+        "may_scan": found.state in ("frozen", "signed"),
         "satisfaction": SATISFACTION, "acceptance": ACCEPTANCE,
         "may_cancel": found.state == RecordSheet.State.FROZEN
         and not found.signatures.exists()
@@ -149,7 +151,7 @@ def _page(request: HttpRequest, found: RecordSheet, status: int = 200, **more: A
     return render(request, "records/sheet.html", shown | more, status=status)
 
 
-def _refused_here(request: HttpRequest, found: RecordSheet, refused: Refused, form: str) -> HttpResponse:
+def refused_here(request: HttpRequest, found: RecordSheet, refused: Refused, form: str) -> HttpResponse:
     """The page again with the refusal beside the form it belongs to."""
     found.refresh_from_db()
     typed = {key: value for key, value in request.POST.items() if key not in ("password", "csrfmiddlewaretoken")}

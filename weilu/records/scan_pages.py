@@ -1,0 +1,42 @@
+"""Uploading and fetching scans of signed sheets."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from weilu.accounts.reader import reader
+from weilu.documents.scanning import LARGEST, TYPES
+from weilu.evidence.files import path_of
+from weilu.kernel.refused import Refused
+from weilu.kernel.rights import SIGNED_IN, right
+from weilu.records.models import RecordSheet
+from weilu.records.scans import file_scan
+from weilu.records.views import refused_here
+
+
+@right(SIGNED_IN)
+@require_POST
+def upload(request: HttpRequest, uid: str) -> HttpResponse:
+    """File a scan of the signed paper; what is not of this sheet is refused on the sheet's page."""
+    found = RecordSheet.objects.fetch(reader(request), uid)
+    given = request.FILES.get("scan")
+    try:
+        file_scan(reader(request), found, data=given.read(LARGEST + 1) if given else b"")
+    except Refused as refused:
+        return refused_here(request, found, refused, "scan")
+    return redirect("records:sheet", uid=uid)
+
+
+@right(SIGNED_IN)
+@never_cache
+@require_GET
+def download(request: HttpRequest, uid: str, scan: str) -> HttpResponse:
+    """A filed scan, byte for byte; always saved, never shown inside our pages."""
+    sheet = RecordSheet.objects.fetch(reader(request), uid)
+    found = get_object_or_404(sheet.scans, uid=scan)
+    kind, ending = TYPES[found.kind]
+    response = HttpResponse(path_of(found.sha256).read_bytes(), content_type=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="{sheet.number}-scan-{found.id}.{ending}"'
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
