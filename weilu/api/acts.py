@@ -43,7 +43,11 @@ class ItemAct(Schema):
     words: str = ""
 
 
-class ReturnAct(ItemAct):
+class Signing(ItemAct):
+    step: str = ""  # which, where the item stays at several
+
+
+class ReturnAct(Signing):
     to: str
 
 
@@ -181,19 +185,21 @@ class UsersIn(Schema):
 
 
 @router.post("/process/sign_step", response=Done)
-def sign_step(request: HttpRequest, act: ItemAct) -> Done:
-    item = process.sign_step(reader(request), _item(request, act), turn=act.turn, subject=act.subject, words=act.words)
-    return _done(item)
+def sign_step(request: HttpRequest, act: Signing) -> Done:
+    shown: dict[str, Any] = {"turn": act.turn, "subject": act.subject, "words": act.words, "step": act.step}
+    return _done(process.sign_step(reader(request), _item(request, act), **shown))
 
 
 @router.post("/process/refuse_step", response=Done)
-def refuse_step(request: HttpRequest, act: ItemAct) -> Done:
-    return _done(process.refuse_step(reader(request), _item(request, act), turn=act.turn, words=act.words))
+def refuse_step(request: HttpRequest, act: Signing) -> Done:
+    shown: dict[str, Any] = {"turn": act.turn, "words": act.words, "step": act.step}
+    return _done(process.refuse_step(reader(request), _item(request, act), **shown))
 
 
 @router.post("/process/return_item", response=Done)
 def return_item(request: HttpRequest, act: ReturnAct) -> Done:
-    return _done(process.return_item(reader(request), _item(request, act), turn=act.turn, to=act.to, words=act.words))
+    shown: dict[str, Any] = {"turn": act.turn, "to": act.to, "words": act.words, "step": act.step}
+    return _done(process.return_item(reader(request), _item(request, act), **shown))
 
 
 @router.post("/process/publish_flow", response=Done)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
@@ -22,7 +23,7 @@ from weilu.kernel.statements import insert
 from weilu.kernel.times import iso, now
 from weilu.process.actions import note, open_item, record_fact, reopen_step, say_in_step, set_subject
 from weilu.process.flow import parse_flow
-from weilu.process.models import WorkItem
+from weilu.process.models import Opinion, WorkItem
 from weilu.process.rules import check_turn
 from weilu.systems.models import Installation
 
@@ -181,9 +182,9 @@ def check_item_approved(item: WorkItem, subject: str) -> None:
     """Raises Refused unless `subject` stands approved; the worker asks again before it acts (execution.checks)."""
     plan = latest_plan(item.change)
     approvals = {}
-    for visit in (
-        item.visits.filter(step__in=("plan_check", "confirm", "security")).order_by("id").prefetch_related("opinions")
-    ):
+    standing = Prefetch("opinions", Opinion.objects.filter(withdrawal=None))
+    visits = item.visits.filter(step__in=("plan_check", "confirm", "security")).order_by("id")
+    for visit in visits.prefetch_related(standing):
         subjects = frozenset(opinion.subject for opinion in visit.opinions.all())
         approvals[visit.step] = rules.Approval(visit.outcome, subjects)
     rules.check_approved(subject, digest(plan.content), item.subject, item.step, item.system.running, approvals)

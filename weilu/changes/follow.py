@@ -26,6 +26,7 @@ def subscribe_all() -> None:
     """Hear what rooms below announce; called once by `apps.py`."""
     REGISTER["change"] = check_item_approved
     subscribe("process.step_entered", on_step_entered)
+    subscribe("process.signature_withdrawn", on_signature_withdrawn)
     subscribe("execution.run_finished", on_run_finished)
     subscribe("records.sheet_signed", on_sheet_signed)
     subscribe("records.sheet_complete", on_sheet_complete)
@@ -44,6 +45,14 @@ def on_step_entered(item: WorkItem, step: Step) -> None:
         _freeze(item)
 
 
+def on_signature_withdrawn(item: WorkItem, step: Step, opinion: Opinion) -> None:
+    """Raises Refused where the signature stands on a sheet already, or a run has begun under it."""
+    if item.kind != "change":
+        return
+    begun = Run.objects.filter(item=item, ordered_at__gt=opinion.at).order_by("id").first()
+    rules.check_may_take_back(step.form == "sheet", begun.number if begun else "")
+
+
 def _freeze(item: WorkItem) -> None:
     change = Change.objects.select_related("installation", "feedback").get(item=item)
     engineer = released_by(item)
@@ -52,7 +61,9 @@ def _freeze(item: WorkItem) -> None:
 
 def released_by(item: WorkItem) -> Person:
     """The engineer who signed the release, for the last time if it was signed more than once."""
-    said = Opinion.objects.filter(item=item, visit__step="release", act=Opinion.Act.AGREE).order_by("-id")
+    said = Opinion.objects.filter(item=item, visit__step="release", act=Opinion.Act.AGREE, withdrawal=None).order_by(
+        "-id"
+    )
     return said.select_related("person__organisation")[0].person
 
 

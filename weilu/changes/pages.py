@@ -88,7 +88,7 @@ def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, An
         "form_words": form_words(form_of(found)), "gates": gate_lines(found),
         "missing": sum(not gate.open for gate in found.view.gates), "returned": _returned(found),
         "countersign": "".join(countersign(found)), "countersign_short": countersign(found)[0],
-        "last": found.view.opinions[0] if found.view.opinions else None,
+        "last": next((one for one in found.view.opinions if not hasattr(one, "withdrawal")), None),
         "may_run": _may_run(found), "following": _following(found),
         "sheet": RecordSheet.objects.filter(item=item).order_by("-id").first(),
     }  # fmt: skip
@@ -128,14 +128,15 @@ def countersign(found: ChangeView) -> tuple[str, str]:
     view = found.view
     if view.step is None or not view.visits or view.step.sign == "any":
         return "", ""
-    here = [one for one in view.opinions if one.visit_id == view.visits[-1].id and one.act == Opinion.Act.AGREE]
+    said = [one for one in view.opinions if one.visit_id == view.visits[-1].id and not hasattr(one, "withdrawal")]
+    here = [one for one in said if one.act == Opinion.Act.AGREE]
     waiting = next((step.waiting for step in view.steps if step.state == "present"), [])
     total = len(here) + len(waiting)
     if total < 2:
         return "", ""
-    said = _("会签 %(agreed)d/%(total)d") % {"agreed": len(here), "total": total}
+    counted = _("会签 %(agreed)d/%(total)d") % {"agreed": len(here), "total": total}
     names = _("、").join(one.person.name for one in here)
-    return said, _("，%(names)s已签") % {"names": names} if names else ""
+    return counted, _("，%(names)s已签") % {"names": names} if names else ""
 
 
 def _may_run(found: ChangeView) -> bool:

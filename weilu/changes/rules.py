@@ -90,3 +90,11 @@ def check_everybody_told(users: int, told: int) -> None:
     """USERS_ARE_TOLD: the notification reaches every user of the changed system."""
     if told < users:
         raise Refused(_("还有 %(count)d 名用户没有通知到") % {"count": users - told}, USERS_ARE_TOLD)
+
+
+def check_may_take_back(on_sheet: bool, run: str) -> None:
+    """APPROVED_AS_IS: a signature that a sheet carries, or under which the run numbered `run` has begun, stays."""
+    if on_sheet:
+        raise Refused(_("已经不能撤回：签名已在报告单上"), APPROVED_AS_IS, help=_("可以作废报告单的单号，重新签"))
+    if run:
+        raise Refused(_("已经不能撤回：执行 %(number)s 已经开始") % {"number": run}, APPROVED_AS_IS)

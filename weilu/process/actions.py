@@ -1,4 +1,4 @@
-"""What moves a work item: open, sign, return, facts; the only code that writes its rows."""
+"""What moves a work item: open, sign, return, facts."""
 
 import uuid
 from collections.abc import Iterable
@@ -8,31 +8,25 @@ from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Organisation, Person
 from weilu.evidence.actions import stage
-from weilu.kernel import text, worktime
+from weilu.kernel import text
 from weilu.kernel.actions import action
 from weilu.kernel.canonical import sha256_hex
 from weilu.kernel.events import announce
 from weilu.kernel.numbering import take_number
 from weilu.kernel.refused import Refused, Stale
-from weilu.kernel.statements import Prepared, change, insert, slot
+from weilu.kernel.statements import insert
 from weilu.kernel.times import now
 from weilu.process import rules
-from weilu.process.flow import END, Flow, Step, parse_flow
-from weilu.process.models import UNDATED, Event, Fact, FlowVersion, Opinion, Seat, StepVisit, WorkItem
+from weilu.process.flow import parse_flow
+from weilu.process.models import Event, Fact, FlowVersion, Opinion, Seat, StepVisit, WorkItem
 from weilu.process.publishing import check_publishable
-from weilu.process.queries import acted, gates_of
+from weilu.process.queries import gates_of
 from weilu.process.search import keep_words
-from weilu.process.who import is_meant, people_asked
+from weilu.process.seats import locked, say, seated, settle
+from weilu.process.walk import enter, finish, go_back, visited
 from weilu.systems.models import System
 
 Outcome = StepVisit.Outcome
-OFFICE = worktime.Calendar()
-
-ITEM = Prepared(
-    lambda: WorkItem.objects.select_for_update(of=("self",)).select_related("flow", "owner").filter(id=slot("item"))
-)
-SEATS = Prepared(lambda: Seat.objects.filter(item=slot("item"), visit__outcome=Outcome.OPEN).select_related("visit"))
-VISITED = Prepared(lambda: StepVisit.objects.filter(item=slot("item")).values_list("step"))
 
 
 @action("process.publish_flow")
@@ -102,74 +96,83 @@ def open_item(
     visit = StepVisit(item=item, step=first.key, ordinal=1, opened_at=instant)
     insert(visit)
     item.step = first.key
-    _say(by, item, definition, first, visit, Opinion.Act.AGREE, words)
-    _finish(item, visit, Outcome.DONE)
-    _enter(item, definition, first.then)
+    say(by, item, first, visit, Opinion.Act.AGREE, words)
+    finish(item, visit, Outcome.DONE)
+    enter(item, definition, first.then, visit)
     return item
 
 
 @action("process.sign_step")
-def sign_step(by: Person, item: WorkItem, *, turn: int, subject: str = "", words: str = "") -> WorkItem:
+def sign_step(by: Person, item: WorkItem, *, turn: int, subject: str = "", words: str = "", step: str = "") -> WorkItem:
     """Agree in the present step, with the digest the page showed; the step ends when enough have agreed.
 
-    Raises Stale when the item moved on since `turn`, Refused when the step is not theirs, is done
-    by a form, or a gate is closed.
+    `step` says which, where the item stays at several. Raises Stale when the item moved on since
+    `turn`, Refused when the step is not theirs, is done by a form, or a gate is closed.
     """
-    return say_in_step(by, item, turn=turn, subject=subject, words=words, form="")
+    return say_in_step(by, item, turn=turn, subject=subject, words=words, form="", step=step)
 
 
-def say_in_step(by: Person, item: WorkItem, *, turn: int, subject: str, words: str, form: str) -> WorkItem:
+def say_in_step(
+    by: Person, item: WorkItem, *, turn: int, subject: str, words: str, form: str, step: str = ""
+) -> WorkItem:
     """`sign_step` for the action of a room above that has just kept the step's `form`."""
-    item, flow, step = _locked(item, turn)
-    if step.form != form:
-        raise Refused(_("「%(step)s」要填写内容，不能只签名") % {"step": step.title}, rules.NO_STEP_SKIPPED)
-    mine, seats = _seated(by, item, flow, step)
+    item, flow = locked(item)
+    if not flow.branched:
+        rules.check_form(flow.step(item.step), form)
+    place = seated(by, item, flow, turn, step)
+    rules.check_form(place.step, form if place.seat.part not in Seat.ADDED else place.step.form)
+    rules.check_asked_first(place.before_me)
     if item.subject and not form:
         rules.check_subject(subject, item.subject)
-    rules.check_gates(gates_of(item, step))
-    _say(by, item, flow, step, mine.visit, Opinion.Act.AGREE, words)
-    _settle(by, mine, Opinion.Act.AGREE, item, flow, step, seats)
+    rules.check_gates(gates_of(item, place.step))
+    say(by, item, place.step, place.visit, Opinion.Act.AGREE, words, behalf=place.behalf)
+    settle(by, item, flow, place, Opinion.Act.AGREE)
     return item
 
 
 @action("process.refuse_step")
-def refuse_step(by: Person, item: WorkItem, *, turn: int, words: str) -> WorkItem:
-    """Disagree where the step says `veto: false`: the vote is lost, the step goes on while it can."""
-    item, flow, step = _locked(item, turn)
-    if step.veto:
+def refuse_step(by: Person, item: WorkItem, *, turn: int, words: str, step: str = "") -> WorkItem:
+    """Disagree where the step says `veto: false`: the vote is lost, the step goes on while it can.
+
+    Who was only asked for an opinion before another signs may disagree anywhere.
+    """
+    item, flow = locked(item)
+    place = seated(by, item, flow, turn, step)
+    if place.step.veto and not place.advises:
         raise Refused(_("这一步不同意就是退回。用「退回」并写明退到哪一步"), rules.NO_STEP_SKIPPED)
     words = text.prose(words, _("意见"), field="words", longest=1000)
-    mine, seats = _seated(by, item, flow, step)
-    _say(by, item, flow, step, mine.visit, Opinion.Act.REFUSE, words)
-    _settle(by, mine, Opinion.Act.REFUSE, item, flow, step, seats)
+    rules.check_asked_first(place.before_me)
+    say(by, item, place.step, place.visit, Opinion.Act.REFUSE, words, behalf=place.behalf)
+    settle(by, item, flow, place, Opinion.Act.REFUSE)
     return item
 
 
 @action("process.return_item")
-def return_item(by: Person, item: WorkItem, *, turn: int, to: str, words: str) -> WorkItem:
+def return_item(by: Person, item: WorkItem, *, turn: int, to: str, words: str, step: str = "") -> WorkItem:
     """Send the item back to an earlier visited step, with a reason; opinions stay, a new visit opens there."""
-    item, flow, step = _locked(item, turn)
+    item, flow = locked(item)
     words = text.prose(words, _("退回原因"), field="words", longest=1000)
-    mine, _seats = _seated(by, item, flow, step)
-    rules.check_return(flow, step, to, _visited(item))
-    _say(by, item, flow, step, mine.visit, Opinion.Act.RETURN, words, to=to)
-    _go_back(item, flow, mine.visit, to, words, Outcome.RETURNED, resume=step.key if step.direct else "")
+    place = seated(by, item, flow, turn, step)
+    rules.check_return(flow, place.step, to, visited(item))
+    say(by, item, place.step, place.visit, Opinion.Act.RETURN, words, to=to, behalf=place.behalf)
+    go_back(item, flow, place.visit, to, words, Outcome.RETURNED)
     announce("process.item_returned", item=item, by=by, to=to)
     return item
 
 
 def reopen_step(by: Person, item: WorkItem, *, turn: int, to: str, reason: str) -> WorkItem:
     """Take the item back to `to` because what was approved there is being changed; part of an action above."""
-    item, flow, step = _locked(item, turn)
-    visit = StepVisit.objects.get(item=item, outcome=Outcome.OPEN)
+    item, flow = locked(item)
+    rules.check_turn(turn, item.turn)
+    visit = StepVisit.objects.get(item=item, step=item.step, outcome=Outcome.OPEN)
     stage(
         "process.step_voided",
-        {"number": item.number, "step": step.key, "to": to, "reason": reason},
+        {"number": item.number, "step": item.step, "to": to, "reason": reason},
         actor=by.actor,
         org=item.owner.code,
         item=str(item.uid),
     )
-    _go_back(item, flow, visit, to, reason, Outcome.VOIDED)
+    go_back(item, flow, visit, to, reason, Outcome.VOIDED)
     return item
 
 
@@ -180,10 +183,10 @@ def conclude_step(item: WorkItem, step: str, words: str) -> None:
     """
     item = WorkItem.objects.select_for_update(of=("self",)).select_related("flow", "owner", "system").get(id=item.id)
     flow = parse_flow(item.flow.source)
-    if item.step != step or not (flow.step(step).auto or flow.step(step).form):
+    visit = StepVisit.objects.filter(item=item, step=step, outcome=Outcome.OPEN).first()
+    if visit is None or not (flow.step(step).auto or flow.step(step).form):
         raise Stale(_("「%(step)s」已经过去") % {"step": flow.step(step).title})
     rules.check_gates(gates_of(item, flow.step(step)))
-    visit = StepVisit.objects.get(item=item, step=step, outcome=Outcome.OPEN)
     ref = stage(
         "process.step_concluded",
         {"number": item.number, "step": step, "words": words},
@@ -192,8 +195,8 @@ def conclude_step(item: WorkItem, step: str, words: str) -> None:
         item=str(item.uid),
     )
     note(item, "flow", words, evidence=ref)
-    _finish(item, visit, Outcome.DONE, words)
-    _enter(item, flow, flow.step(step).then)
+    finish(item, visit, Outcome.DONE, words)
+    enter(item, flow, flow.step(step).then, visit)
 
 
 def set_subject(item: WorkItem, digest: str) -> None:
@@ -219,135 +222,5 @@ def note(
     link: str = "",
     evidence: uuid.UUID | None = None,
 ) -> None:
-    """A line of the item's timeline; kinds: flow, file, run, notice."""
+    """A line of the item's timeline; kinds: flow, file, run, notice, hand."""
     insert(Event(item=item, kind=kind, words=words[:400], actor=actor, link=link, evidence=evidence))
-
-
-def _locked(item: WorkItem, turn: int) -> tuple[WorkItem, Flow, Step]:
-    found = ITEM(item=item.id)[0]
-    if found.state != WorkItem.State.OPEN:
-        raise Stale(_("工单已办结，不能再改"), rules.NO_STEP_SKIPPED)
-    rules.check_turn(turn, found.turn)
-    flow = parse_flow(found.flow.source)
-    return found, flow, flow.step(found.step)
-
-
-def _seated(by: Person, item: WorkItem, flow: Flow, step: Step) -> tuple[Seat, list[Seat]]:
-    """The seat of `by` in the open visit, while it is open itself, and all seats of that visit."""
-    seats = SEATS(item=item.id)
-    rules.check_not_barred(flow, step, by.id, acted(item, step.not_also))
-    mine = next((seat for seat in seats if seat.person_id == by.id), None)
-    if mine is None:
-        raise Refused(
-            _("「%(step)s」不由您办") % {"step": step.title},
-            rules.NO_STEP_SKIPPED,
-            help=_waiting(seats),
-        )
-    if not any(is_meant(by, who, item) for who in step.who):
-        raise Refused(
-            _("您现在已没有「%(step)s」要求的角色") % {"step": step.title},
-            rules.NOT_ONES_OWN,
-            help=_("系统管理员可以指定有资格的人"),
-        )
-    if not mine.open:
-        raise Refused(_("您已签过这一步"), rules.NO_STEP_SKIPPED, help=_waiting(seats))
-    return mine, seats
-
-
-def _waiting(seats: list[Seat]) -> str:
-    people = Person.objects.in_bulk([seat.person_id for seat in seats if seat.open])
-    return _("在等 %(names)s") % {"names": _("、").join(person.name for person in people.values())}
-
-
-def _say(
-    by: Person, item: WorkItem, flow: Flow, step: Step, visit: StepVisit, act: str, words: str, to: str = ""
-) -> None:
-    """One opinion, with its evidence; it is never changed. The caller closes the seat it was said from."""
-    words = text.prose(words, _("意见"), field="words", longest=1000, required=False)
-    data = {
-        "number": item.number, "step": step.key, "title": step.title, "visit": visit.ordinal, "act": act,
-        "words": words, "subject": item.subject, "flow": item.flow.digest,
-    }  # fmt: skip
-    if to:
-        data["to"] = to
-    ref = stage("process.step_signed", data, actor=by.actor, org=item.owner.code, item=str(item.uid), urgent=True)
-    insert(Opinion(visit=visit, item=item, person=by, act=act, words=words, subject=item.subject, evidence=ref))
-
-
-def _settle(by: Person, mine: Seat, act: str, item: WorkItem, flow: Flow, step: Step, seats: list[Seat]) -> None:
-    """What follows from `act`, which `by` has just said from the seat `mine`."""
-    visit = mine.visit
-    said = {seat.person_id: str(Opinion.Act.AGREE) for seat in seats if not seat.open}
-    if not step.veto:  # elsewhere a refusal ends the visit: whoever has left their seat has agreed
-        said = dict(Opinion.objects.filter(visit=visit).values_list("person_id", "act"))
-    said[mine.person_id] = act
-    agreed = {person for person, word in said.items() if word == Opinion.Act.AGREE}
-    asked = {seat.person_id for seat in seats}
-    match rules.outcome(step, asked, agreed, set(said) - agreed):
-        case "open":
-            change(Seat, {"id": mine.id}, open=False)
-        case "done":
-            _finish(item, visit, Outcome.DONE)
-            announce("process.step_done", item=item, step=step, by=by)
-            _enter(item, flow, visit.resume or step.then)
-        case "returned":
-            target = rules.return_targets(flow, step, _visited(item))[-1]
-            _go_back(item, flow, visit, target.key, _("不同意的人太多，已达不到要求的人数"), Outcome.RETURNED)
-
-
-def _finish(item: WorkItem, visit: StepVisit, outcome: str, reason: str = "") -> None:
-    change(StepVisit, {"id": visit.id}, outcome=outcome, reason=reason, closed_at=now())
-    change(Seat, {"visit": visit.id, "open": True}, open=False)
-
-
-def _go_back(
-    item: WorkItem, flow: Flow, visit: StepVisit, to: str, reason: str, outcome: str, resume: str = ""
-) -> None:
-    _finish(item, visit, outcome, reason)
-    _enter(item, flow, to, resume)
-
-
-def _enter(item: WorkItem, flow: Flow, key: str, resume: str = "") -> None:
-    """Open the next visit; conditional steps that are not required are visited, recorded and passed."""
-    while key != END:
-        step = flow.step(key)
-        if step.when is None or step.when.holds(item.facets):
-            break
-        reason = _("不需要，因为 %(condition)s 不成立") % {"condition": step.when.text}
-        visit = _new_visit(item, step)
-        _finish(item, visit, Outcome.NOT_REQUIRED, reason)
-        key = step.then
-    item.turn += 1
-    if key == END:
-        item.step, item.state, item.closed_at, item.due_at = "", WorkItem.State.CLOSED, now(), None
-        item.save(update_fields=["step", "state", "closed_at", "due_at", "turn"])
-        stage("process.item_closed", {"number": item.number}, actor="weilu", org=item.owner.code, item=str(item.uid))
-        announce("process.item_closed", item=item)
-        return
-    item.step = key
-    people = [] if step.auto else people_asked(step, item, rules.barred(step, acted(item, step.not_also)))
-    if not step.auto:
-        rules.check_enough(step, [person.id for person in people])
-    visit = _new_visit(item, step, resume)
-    item.due_at = visit.due_at
-    change(WorkItem, {"id": item.id}, step=key, due_at=item.due_at, turn=item.turn)
-    insert(
-        *(
-            Seat(visit=visit, item=item, person=person, due_at=visit.due_at or UNDATED, since=visit.opened_at)
-            for person in people
-        )
-    )
-    announce("process.step_entered", item=item, step=step)
-
-
-def _new_visit(item: WorkItem, step: Step, resume: str = "") -> StepVisit:
-    ordinal = sum(1 for (key,) in VISITED(item=item.id) if key == step.key) + 1
-    instant = now()
-    due = worktime.add(instant, step.hours * 60, OFFICE) if step.hours else None
-    visit = StepVisit(item=item, step=step.key, ordinal=ordinal, opened_at=instant, due_at=due, resume=resume)
-    insert(visit)
-    return visit
-
-
-def _visited(item: WorkItem) -> set[str]:
-    return {key for (key,) in VISITED(item=item.id)}

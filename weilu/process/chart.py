@@ -1,5 +1,6 @@
 """A flow as one horizontal line, drawn by the server as SVG; its text twin is the list of visits."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils.html import escape
@@ -8,68 +9,121 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from weilu.kernel.times import SHANGHAI
+from weilu.process.flow import Flow
 from weilu.process.models import Opinion
 from weilu.process.queries import ItemView, StepView
 
 STEP = 108  # width of one step, in px of the drawing
 LINE = 62  # height of the line the steps stand on
 HEIGHT = 128
+ROW = 96  # from one line of a section down to the next
 RADIUS = 10
 FULL, HALF, ROOM = 12, 6.5, 120  # px: a Chinese and a Latin letter under a step, and what a line may take
 
 
+Places = dict[str, tuple[int, int]]  # of each step: the middle of its mark
+
+
 def draw(view: ItemView) -> SafeString:
-    """The chart of an item: visits, returns, the present step and who holds it. Classes only, no styles (CSP)."""
-    width, arcs = STEP * len(view.steps), _arcs(view)
+    """The chart of an item: visits, returns, the present steps and who holds them. Classes only, no styles (CSP)."""
+    arcs = bool(_returns(view))
+    return draw_steps(view.flow, view.steps, _summary(view), arcs=_arcs(view) if arcs else [])
+
+
+def draw_steps(flow: Flow, steps: Sequence[StepView], summary: str, arcs: Sequence[str] = ()) -> SafeString:
+    """The line of a flow's steps, with an item on it or without; `summary` says in words what it shows."""
+    places = _places(flow)
+    width = max(x for x, _y in places.values()) + STEP // 2
     top = 0 if arcs else LINE - 24  # without a return the line needs no room above it
-    height = HEIGHT - top
+    height = max(y for _x, y in places.values()) - LINE + HEIGHT - top
     parts = [
         f'<svg class="flow-chart" viewBox="0 {top} {width} {height}" width="{width}" height="{height}" role="img" '
-        f'aria-label="{escape(_summary(view))}">',
+        f'aria-label="{escape(summary)}">',
         '<defs><marker id="flow-arrow" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto"><path class="flow-arrow" d="M1 1 6 4 1 7"/></marker></defs>',
     ]
-    for place in range(1, len(view.steps)):
-        parts.append(_edge(view.steps[place], place))
+    by_key = {view.step.key: view for view in steps}
+    parts += [_edge(places[start], places[end], by_key[end]) for start, end in _edges(flow)]
     parts += arcs
-    parts += [_node(step, place) for place, step in enumerate(view.steps)]
+    parts += [_node(view, *places[view.step.key]) for view in steps]
     parts.append("</svg>")
     return mark_safe("".join(parts))  # noqa: S308  (every text went through escape)
 
 
-def _middle(place: int) -> int:
-    return place * STEP + STEP // 2
+def _places(flow: Flow) -> Places:
+    """Where each step stands: one after another, the lines between two joints under one another."""
+    places: Places = {}
+    column = 0
+    for step in flow.steps:
+        if step.key in places:
+            continue
+        if not step.branch:
+            places[step.key] = column * STEP + STEP // 2, LINE
+            column += 1
+            continue
+        section = flow.section(step)
+        lengths = []
+        for row, first in enumerate(flow.lines(step)):
+            line = [one for one in section if one.branch == first.branch]
+            lengths.append(len(line))
+            for place, one in enumerate(line):
+                places[one.key] = (column + place) * STEP + STEP // 2, LINE + row * ROW
+        column += max(lengths)
+    return places
 
 
-def _edge(step: StepView, place: int) -> str:
-    kind = {"done": "done", "not-required": "done", "present": "present"}.get(step.state, "future")
-    return (
-        f'<line class="flow-edge {kind}" x1="{_middle(place - 1) + RADIUS + 2}" y1="{LINE}" '
-        f'x2="{_middle(place) - RADIUS - 2}" y2="{LINE}"/>'
-    )
+def _edges(flow: Flow) -> list[tuple[str, str]]:
+    """From which step to which a line is drawn: to the next one; at a joint to or from every line."""
+    edges: list[tuple[str, str]] = []
+    ends: list[str] = []
+    for step in flow.steps:
+        section = flow.section(step) if step.branch else ()
+        if section and step is section[0]:
+            edges += [(end, first.key) for first in flow.lines(step) for end in ends]
+            ends = [[one for one in section if one.branch == first.branch][-1].key for first in flow.lines(step)]
+        elif not section:
+            edges += [(end, step.key) for end in ends]
+            ends = [step.key]
+        if section:
+            edges += [(one.key, step.key) for one in section if one.branch == step.branch and one.then == step.key]
+    return edges
+
+
+def _edge(start: tuple[int, int], end: tuple[int, int], to: StepView) -> str:
+    kind = {"done": "done", "not-required": "done", "present": "present"}.get(to.state, "future")
+    (a, up), (b, down) = start, end
+    if up == down:
+        path = f"M{a + RADIUS + 2} {up} H{b - RADIUS - 2}"
+    elif down > up:  # leaves the joint downwards, right behind its mark
+        path = f"M{a + STEP // 2} {up} V{down} H{b - RADIUS - 2}"
+    else:
+        path = f"M{a + RADIUS + 2} {up} H{b - STEP // 2} V{down}"
+    return f'<path class="flow-edge {kind}" d="{path}"/>'
+
+
+def _returns(view: ItemView) -> dict[tuple[str, str], list[Opinion]]:
+    """The returns that stand, by the steps between which the item went."""
+    found: dict[tuple[str, str], list[Opinion]] = {}
+    for opinion in view.opinions:
+        if opinion.act != Opinion.Act.RETURN:
+            continue
+        following = next((visit for visit in view.visits if visit.source_id == opinion.visit_id), None)
+        if following:
+            found.setdefault((opinion.visit.step, following.step), []).append(opinion)
+    return found
 
 
 def _arcs(view: ItemView) -> list[str]:
     """One amber arc for each pair of steps between which the item was returned, with who, how often and when."""
-    returns: dict[tuple[int, int], list[Opinion]] = {}
-    order = [step.step.key for step in view.steps]
-    ordered = sorted(view.visits, key=lambda visit: visit.id)
-    for opinion in view.opinions:
-        if opinion.act != Opinion.Act.RETURN:
-            continue
-        following = next((visit for visit in ordered if visit.id > opinion.visit_id), None)
-        if following:
-            pair = (order.index(opinion.visit.step), order.index(following.step))
-            returns.setdefault(pair, []).append(opinion)
-    parts = []
-    for (start, end), opinions in returns.items():
-        a, b = _middle(start), _middle(end)
+    parts, places = [], _places(view.flow)
+    for (start, end), opinions in _returns(view).items():
+        (a, low), (b, high) = places[start], places[end]
         top = LINE - 30
         label = _("%(name)s退回 %(count)d 次 · %(day)s") % {
             "name": opinions[0].person.name, "count": len(opinions), "day": _day(opinions[0].at),
         }  # fmt: skip
         parts.append(
-            f'<path class="flow-return" d="M{a} {LINE - 13} C{a - 8} {top} {b + 8} {top} {b} {LINE - 13}" '
+            f'<path class="flow-return" d="M{a} {low - 13} C{a - 8} {top} {b + 8} {top} {b} {high - 13}" '
             f'marker-end="url(#flow-arrow)"/>'
             f'<text class="flow-return-label" x="{(a + b) // 2}" y="{top - 2}" text-anchor="middle">'
             f"{escape(label)}</text>"
@@ -77,32 +131,32 @@ def _arcs(view: ItemView) -> list[str]:
     return parts
 
 
-def _node(view: StepView, place: int) -> str:
-    x, step = _middle(place), view.step
+def _node(view: StepView, x: int, y: int) -> str:
+    step = view.step
     shape = (
-        f'<path d="M{x} {LINE - 12} {x + 12} {LINE} {x} {LINE + 12} {x - 12} {LINE}Z"/>'
+        f'<path d="M{x} {y - 12} {x + 12} {y} {x} {y + 12} {x - 12} {y}Z"/>'
         if step.mark
-        else f'<circle cx="{x}" cy="{LINE}" r="{RADIUS}"/>'
+        else f'<circle cx="{x}" cy="{y}" r="{RADIUS}"/>'
     )
-    halo = f'<circle class="flow-halo" cx="{x}" cy="{LINE}" r="15"/>' if view.state == "present" else ""
+    halo = f'<circle class="flow-halo" cx="{x}" cy="{y}" r="15"/>' if view.state == "present" else ""
     if view.state == "done":
-        sign = f'<path class="flow-tick" d="M{x - 4} {LINE} l3 3 5-6"/>'
+        sign = f'<path class="flow-tick" d="M{x - 4} {y} l3 3 5-6"/>'
     elif view.state == "not-required":
-        sign = f'<path class="flow-dash" d="M{x - 4} {LINE} h8"/>'
+        sign = f'<path class="flow-dash" d="M{x - 4} {y} h8"/>'
     else:
         words = pgettext("mark", step.mark) if step.mark else view.number
-        sign = f'<text class="flow-number" x="{x}" y="{LINE + 4}" text-anchor="middle">{escape(words)}</text>'
+        sign = f'<text class="flow-number" x="{x}" y="{y + 4}" text-anchor="middle">{escape(words)}</text>'
     visits = [visit for visit in view.visits if visit.outcome != "not-required"]
     pill = ""
     if len(visits) > 1:
         times = _("%(count)d 次") % {"count": len(visits)}
         pill = (
-            f'<rect class="flow-pill" x="{x + 8}" y="{LINE + 6}" width="30" height="15" rx="7.5"/>'
-            f'<text class="flow-pill-text" x="{x + 23}" y="{LINE + 17}" text-anchor="middle">{times}</text>'
+            f'<rect class="flow-pill" x="{x + 8}" y="{y + 6}" width="30" height="15" rx="7.5"/>'
+            f'<text class="flow-pill-text" x="{x + 23}" y="{y + 17}" text-anchor="middle">{times}</text>'
         )
     lines = [("flow-title", _(step.title)), ("flow-who", _who(view)), ("flow-when", _when(view))]
     texts = "".join(
-        f'<text class="{name}" x="{x}" y="{LINE + 33 + row * 16}" text-anchor="middle">{escape(words)}</text>'
+        f'<text class="{name}" x="{x}" y="{y + 33 + row * 16}" text-anchor="middle">{escape(words)}</text>'
         for row, (name, words) in enumerate(lines)
         if words
     )
@@ -131,7 +185,11 @@ def _fitting(sentence: str, names: list[str]) -> str:
 def _when(view: StepView) -> str:
     last = view.visits[-1] if view.visits else None
     if view.state == "present" and last:
-        agreed = sum(1 for one in view.opinions if one.visit_id == last.id and one.act == Opinion.Act.AGREE)
+        agreed = sum(
+            1
+            for one in view.opinions
+            if one.visit_id == last.id and one.act == Opinion.Act.AGREE and not hasattr(one, "withdrawal")
+        )
         total = agreed + len(view.waiting)
         if view.step.sign == "all" and total > 1:
             return _("会签 %(agreed)d/%(total)d") % {"agreed": agreed, "total": total}

@@ -17,10 +17,12 @@ WHO = re.compile(
 KEY = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
 STEP_WORDS = {
     "key", "title", "who", "sign", "veto", "gates", "back", "resume", "not_also", "when", "auto", "form", "hours",
-    "clause", "mark", "then", "act",
+    "clause", "mark", "then", "act", "branch", "personal",
 }  # fmt: skip
 END = "end"
-FORMS: dict[str, tuple[object, ...]] = {"veto": (True, False), "resume": ("direct", "forward")}
+FORMS: dict[str, tuple[object, ...]] = {
+    "veto": (True, False), "resume": ("direct", "forward"), "personal": (True, False),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,51 @@ class Step:
     mark: str  # one character in a diamond, for a step outside the numbered ones
     then: str  # the next step's key, or END
     act: str  # what the button says
+    branch: str  # the line between two joints that the step stands on; "" outside
+    personal: bool  # by oneself: neither handed on nor done in another's name
     line: int  # where it stands in the source, from 1
 
 
 @dataclass(frozen=True)
 class Flow:
-    """A whole definition: key, title and its steps in order."""
+    """A whole definition: key, title and its steps in order.
+
+    Consecutive steps with a `branch` make a section: its lines begin together, and the step after it
+    is entered when every line has ended.
+    """
 
     key: str
     title: str
     steps: tuple[Step, ...]
+
+    @property
+    def branched(self) -> bool:
+        """Whether an item can be at several steps at once."""
+        return any(step.branch for step in self.steps)
+
+    def section(self, step: Step) -> tuple[Step, ...]:
+        """The steps between the same two joints as `step`, which stands on a line; in order."""
+        first = last = self.place(step.key)
+        while first > 0 and self.steps[first - 1].branch:
+            first -= 1
+        while last + 1 < len(self.steps) and self.steps[last + 1].branch:
+            last += 1
+        return self.steps[first : last + 1]
+
+    def lines(self, step: Step) -> list[Step]:
+        """The first step of every line of the section of `step`."""
+        firsts: dict[str, Step] = {}
+        for one in self.section(step):
+            firsts.setdefault(one.branch, one)
+        return list(firsts.values())
+
+    def together(self, one: Step, other: Step) -> bool:
+        """Whether both stand between the same two joints."""
+        return bool(one.branch and other.branch) and other in self.section(one)
+
+    def beside(self, one: Step, other: Step) -> bool:
+        """Whether they stand on different lines of one section: neither comes before the other."""
+        return one.branch != other.branch and self.together(one, other)
 
     def step(self, key: str) -> Step:
         return next(step for step in self.steps if step.key == key)
@@ -92,9 +129,8 @@ def parse_flow(source: str) -> Flow:
     keys = [str(row.get("key", "")) if isinstance(row, dict) else "" for row in rows]
     steps = []
     for place, row in enumerate(rows):
-        following = keys[place + 1] if place + 1 < len(keys) else END
         try:
-            steps.append(_read_step(row, following, lines[place]))
+            steps.append(_read_step(row, _following(rows, keys, place), lines[place]))
         except ValueError as fault:
             faults.append(in_line(lines[place], str(fault)))
     if not faults:
@@ -168,8 +204,20 @@ def _read_step(row: Any, following: str, line: int) -> Step:
         mark=str(row.get("mark", "")),
         then=str(row.get("then", following)),
         act=str(row.get("act", "")),
+        branch=str(row.get("branch", "")),
+        personal=row.get("personal", False),
         line=line,
     )
+
+
+def _following(rows: list[Any], keys: list[str], place: int) -> str:
+    """The key of the step after this one: the next row, or after the last of a line what follows its section."""
+    branches = [str(row.get("branch", "")) if isinstance(row, dict) else "" for row in rows]
+    after = place + 1
+    if branches[place] and after < len(rows) and branches[after] != branches[place]:
+        while after < len(rows) and branches[after]:
+            after += 1
+    return keys[after] if after < len(keys) else END
 
 
 def _listed(row: dict[str, Any], word: str) -> list[str]:
@@ -197,9 +245,11 @@ def _faults_between(steps: list[Step]) -> list[tuple[int, str]]:
     ]
     if double:
         return double
-    faults = []
+    faults = _faults_of_lines(Flow("", "", tuple(steps)), places)
     reached = {0}
     for place, step in enumerate(steps):
+        if place in reached and step.branch:
+            reached |= {places[first.key] for first in Flow("", "", tuple(steps)).lines(step)}
         if step.then != END and places.get(step.then, -1) <= place:
             faults.append((place, _("then「%(step)s」不存在，或不在后面") % {"step": step.then}))
         elif place in reached and step.then != END:
@@ -216,4 +266,30 @@ def _faults_between(steps: list[Step]) -> list[tuple[int, str]]:
         for place, step in enumerate(steps)
         if place not in reached
     ]
+    return faults
+
+
+def _faults_of_lines(flow: Flow, places: dict[str, int]) -> list[tuple[int, str]]:
+    """What is wrong with lines between two joints: single, torn apart, jumped into or out of, looking at each other."""
+    faults = []
+    for place, step in enumerate(flow.steps):
+        following = flow.steps[place + 1] if place + 1 < len(flow.steps) else None
+        target = flow.steps[places[step.then]] if step.then in places else None
+        if target and target.branch and not (flow.together(step, target) or target == flow.section(target)[0]):
+            faults.append((place, _("then「%(step)s」在分支中间，只能走到分支的开头") % {"step": step.then}))
+        if not step.branch:
+            continue
+        section = flow.section(step)
+        own = [one for one in section if one.branch == step.branch]
+        if place == 0:
+            faults.append((place, _("第一步不能在分支里")))
+        if step == section[0] and len(own) == len(section):
+            faults.append((place, _("分支「%(branch)s」只有一条，至少要两条") % {"branch": step.branch}))
+        if section.index(own[-1]) - section.index(own[0]) >= len(own) and step == own[0]:
+            faults.append((place, _("分支「%(branch)s」的步骤要连在一起写") % {"branch": step.branch}))
+        if (following and step != own[-1] and step.then != following.key) or (step == own[-1] and target in section):
+            faults.append((place, _("分支里的步骤不能写 then")))
+        for key in (*step.back, *step.not_also, *(who.name for who in step.who if who.kind == "actor")):
+            if key in places and flow.beside(step, flow.steps[places[key]]):
+                faults.append((place, _("「%(step)s」在另一条分支上，两边不分先后，不能提到它") % {"step": key}))
     return faults

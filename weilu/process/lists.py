@@ -46,7 +46,7 @@ def seen(rows: QuerySet[Any], person: Person, owner: str = "item__owner_id") -> 
 
 def waiting_for(person: Person) -> QuerySet[Seat]:
     """What waits for `person`, the earliest due first, undated last; over the partial index of open seats."""
-    return seen(Seat.objects.filter(person=person, open=True), person).order_by("due_at", "id")
+    return seen(Seat.objects.open_to(person), person).order_by("due_at", "id")
 
 
 def _todo(person: Person, filters: Filters, after: str, limit: int) -> list[Entry]:

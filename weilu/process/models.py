@@ -49,14 +49,14 @@ class WorkItem(Owned):
     system = models.ForeignKey(System, models.PROTECT, related_name="items")
     requester = models.ForeignKey(Person, models.PROTECT, related_name="requested")
     flow = models.ForeignKey(FlowVersion, models.PROTECT, related_name="items")
-    step = models.CharField(max_length=40)  # key of the present step; "" once closed
+    step = models.CharField(max_length=40)  # key of the present step, of several the first; "" once closed
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     priority = models.CharField(max_length=10, default="normal")
     facets = models.JSONField(default=dict)  # constants that conditions of the flow may ask for
     subject = models.CharField(max_length=64, default="")  # digest of what is being approved; "" before there is any
     turn = models.PositiveIntegerField(default=0)  # grows with every act; a page that shows an older turn is stale
     opened_at = models.DateTimeField(default=now)
-    due_at = models.DateTimeField(null=True)  # of the present step, in UTC
+    due_at = models.DateTimeField(null=True)  # of the present steps the earliest, in UTC
     closed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -73,7 +73,7 @@ class WorkItem(Owned):
 
 
 class StepVisit(models.Model):
-    """One stay of an item at a step; a return opens a new visit, an old one is never reopened."""
+    """One stay of an item at a step; a return opens a new visit, only a withdrawn signature reopens its own."""
 
     class Outcome(models.TextChoices):
         OPEN = "open", "进行中"
@@ -88,6 +88,8 @@ class StepVisit(models.Model):
     outcome = models.CharField(max_length=15, choices=Outcome.choices, default=Outcome.OPEN)
     reason = models.TextField(default="")
     resume = models.CharField(max_length=40, default="")  # the step to go straight back to, after `resume: direct`
+    source = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")  # the visit whose end opened it
+    turn = models.PositiveIntegerField(default=0)  # the item's turn when it was opened
     opened_at = models.DateTimeField(default=now)
     due_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
@@ -101,18 +103,45 @@ class Seats(models.QuerySet[Any]):
         """The seats of `person` in items that their grants still let them see."""
         return self.filter(person=person, item__owner_id__in=person.owner_ids)
 
+    def open_to(self, person: Person) -> Seats:
+        """The open seats of `person`, and of those for whom they stand in now; whether they see them is asked apart."""
+        absent = Delegation.objects.in_force(now()).filter(delegate=person)
+        places = Q(person=person)
+        for absentee, owner in absent.values_list("person_id", "owner_id"):
+            places |= Q(person=absentee, item__owner=owner, personal=False)
+        return self.filter(places, open=True)
+
+    def waiting_for(self, person: Person) -> Seats:
+        """What `person` may act from now, in items they may see."""
+        return self.open_to(person).filter(item__owner_id__in=person.owner_ids)
+
     def todo(self, person: Person) -> Seats:
         """What waits for `person`, the earliest due first, undated last."""
-        return self.seen_by(person).filter(open=True).order_by("due_at", "id")
+        return self.waiting_for(person).order_by("due_at", "id")
 
 
 class Seat(models.Model):
     """A person asked to act in a visit: one row per visit and person; open until they or the visit are done."""
 
+    class Part(models.TextChoices):
+        ASKED = "asked", "办理"  # counts among those who must agree
+        BEFORE = "before", "前加签"  # gives an opinion before `asked_by` can sign
+        AFTER = "after", "后加签"  # signs too before the step is over
+        SPARE = "spare", "不再需要"  # enough have agreed without them, and only added signers are waited for
+        GONE = "gone", "已转出"  # handed on; counts for nothing
+
+    ADDED = (Part.BEFORE, Part.AFTER)  # outside the number who must agree
+
     visit = models.ForeignKey(StepVisit, models.PROTECT, related_name="seats")
     item = models.ForeignKey(WorkItem, models.PROTECT, related_name="seats")
     person = models.ForeignKey(Person, models.PROTECT, related_name="seats")
     open = models.BooleanField(default=True)
+    part = models.CharField(max_length=10, choices=Part.choices, default=Part.ASKED)
+    asked_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")  # who handed it on, or added it
+    personal = models.BooleanField(default=False)  # the step is done by oneself: nobody stands in
+    authority = models.ForeignKey(
+        Person, models.PROTECT, null=True, related_name="+"
+    )  # whom the flow asked, if another
     due_at = models.DateTimeField(default=UNDATED)  # never empty: databases differ in where they sort that
     since = models.DateTimeField(default=now)
 
@@ -129,7 +158,7 @@ class Seat(models.Model):
 
 
 class Opinion(models.Model):
-    """What somebody said in a visit, signed with the digest they saw; never changed."""
+    """What somebody said in a visit, signed with the digest they saw; never changed, but it can be withdrawn."""
 
     class Act(models.TextChoices):
         AGREE = "agree", "同意"
@@ -139,6 +168,7 @@ class Opinion(models.Model):
     visit = models.ForeignKey(StepVisit, models.PROTECT, related_name="opinions")
     item = models.ForeignKey(WorkItem, models.PROTECT, related_name="opinions")
     person = models.ForeignKey(Person, models.PROTECT, related_name="opinions")
+    on_behalf = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")  # the absent one of 陈 代 李
     act = models.CharField(max_length=10, choices=Act.choices)
     words = models.TextField(default="")
     subject = models.CharField(max_length=64, default="")
@@ -146,8 +176,56 @@ class Opinion(models.Model):
     evidence = models.UUIDField()  # ref of the evidence entry
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["visit", "person"], name="one_opinion")]
-        indexes = [models.Index(fields=["person", "-id"], name="said_by_person")]
+        indexes = [
+            models.Index(fields=["person", "-id"], name="said_by_person"),
+            models.Index(fields=["visit", "person"], name="opinions_of_visit"),
+        ]
+
+
+class Withdrawal(models.Model):
+    """A signature taken back by its signer before the next act; the opinion stays and no longer counts."""
+
+    opinion = models.OneToOneField(Opinion, models.PROTECT, related_name="withdrawal")
+    at = models.DateTimeField(default=now)
+    evidence = models.UUIDField()
+
+
+class Delegations(models.QuerySet[Any]):
+    def in_force(self, at: datetime) -> Delegations:
+        """Those whose period holds the instant `at` and that were not ended before."""
+        return self.filter(ended_at=None, since__lte=at, until__gt=at)
+
+
+class Delegation(models.Model):
+    """委托: for an absence, somebody acts in another's name towards one customer; both count as having acted."""
+
+    owner = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    person = models.ForeignKey(Person, models.PROTECT, related_name="delegations")
+    delegate = models.ForeignKey(Person, models.PROTECT, related_name="stands_in")
+    since = models.DateTimeField()
+    until = models.DateTimeField()  # no longer in force from this instant on
+    reason = models.CharField(max_length=200)
+    made_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    ended_at = models.DateTimeField(null=True)  # ended before its time
+
+    objects = Delegations.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["delegate", "until"], name="stands_in_now")]
+
+
+class Copy(models.Model):
+    """抄送: somebody is to know of an item; nothing waits for them."""
+
+    item = models.ForeignKey(WorkItem, models.PROTECT, related_name="copies")
+    person = models.ForeignKey(Person, models.PROTECT, related_name="copies")
+    by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    words = models.CharField(max_length=300, default="")
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["item", "person"], name="one_copy")]
+        indexes = [models.Index(fields=["person", "-id"], name="copies_of_person")]
 
 
 class Fact(models.Model):
@@ -172,7 +250,7 @@ class Event(models.Model):
     item = models.ForeignKey(WorkItem, models.PROTECT, related_name="events")
     at = models.DateTimeField(default=now)
     actor = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")  # none for the machine
-    kind = models.CharField(max_length=20)  # file, run, notice, flow
+    kind = models.CharField(max_length=20)  # file, run, notice, flow, hand
     words = models.CharField(max_length=400)
     link = models.CharField(max_length=200, default="")
     evidence = models.UUIDField(null=True)

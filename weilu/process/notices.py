@@ -32,6 +32,8 @@ def subscribe_all() -> None:
     subscribe("process.item_closed", on_item_closed)
     subscribe("process.urged", on_urged)
     subscribe("process.copied", on_copied)
+    subscribe("process.transferred", on_seated)
+    subscribe("process.signer_added", on_seated)
 
 
 def on_step_entered(item: WorkItem, step: Step, **_more: Any) -> None:
@@ -58,6 +60,19 @@ def on_urged(item: WorkItem, by: Person, people: Iterable[Person], **_more: Any)
     for seat in seats.select_related("item__flow", "item__owner", "visit", "person"):
         words = {"name": by.name, "number": item.number, "step": step_title(seat)}
         title = _("%(name)s 催办：%(number)s %(step)s") % words
+        put(
+            [seat.person], title, kind=WAITS, owner=seat.item.owner, item=str(item.uid), link=link_of(item),
+            about=about_seat(seat), by=by,
+        )  # fmt: skip
+
+
+@translation.override("zh-hans")
+def on_seated(item: WorkItem, by: Person, people: Iterable[Person], **_more: Any) -> None:
+    """Whoever was handed a place, or added as a signer, hears it at once."""
+    seats = Seat.objects.filter(item=item, open=True, person__in=[person.id for person in people])
+    for seat in seats.select_related("item__flow", "item__owner", "visit", "person"):
+        words = {"name": by.name, "number": item.number, "step": step_title(seat)}
+        title = _("%(name)s 请您办：%(number)s %(step)s") % words
         put(
             [seat.person], title, kind=WAITS, owner=seat.item.owner, item=str(item.uid), link=link_of(item),
             about=about_seat(seat), by=by,

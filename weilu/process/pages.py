@@ -27,7 +27,14 @@ TABS = (
     ("mine", gettext_lazy("我发起")),
     ("watched", gettext_lazy("关注")),
 )
-EVENT_ICONS = {"file": "file-text", "run": "player-play", "notice": "bell", "flow": "git-branch"}
+EVENT_ICONS = {
+    "file": "file-text",
+    "run": "player-play",
+    "notice": "bell",
+    "flow": "git-branch",
+    "hand": "users",
+    "urge": "bell",
+}
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,8 @@ class Moment:
     link: str
     evidence: uuid.UUID | None
     quote: str = ""
+    behalf: str = ""  # the name of the absent one for whom `person` acted
+    taken_back: bool = False  # a signature withdrawn: it stays, and no longer counts
 
 
 def timeline(view: ItemView) -> list[Moment]:
@@ -150,7 +159,10 @@ def _said(view: ItemView, opinion: Opinion) -> Moment:
         Opinion.Act.REFUSE: (pgettext("done", "不同意"), "refused"),
     }[Opinion.Act(opinion.act)]
     kinds = "sign words" if opinion.words else "sign"
-    return Moment(opinion.at, kinds, opinion.person, "", verb, state, where, "", "", opinion.evidence, opinion.words)
+    return Moment(
+        opinion.at, kinds, opinion.person, "", verb, state, where, "", "", opinion.evidence, opinion.words,
+        opinion.on_behalf.name if opinion.on_behalf else "", hasattr(opinion, "withdrawal"),
+    )  # fmt: skip
 
 
 def chips(moments: list[Moment]) -> list[tuple[str, str, int]]:

@@ -15,7 +15,9 @@ from weilu.process.rules import Gate, return_targets
 from weilu.process.vocabulary import fact_title
 
 AGREED = Prepared(
-    lambda: Opinion.objects.filter(item=slot("item"), act=Opinion.Act.AGREE).values_list("visit__step", "person_id")
+    lambda: Opinion.objects.filter(item=slot("item"), act=Opinion.Act.AGREE, withdrawal=None).values_list(
+        "visit__step", "person_id", "on_behalf_id"
+    )
 )
 FACTS = Prepared(
     lambda: Fact.objects.filter(item=slot("item")).order_by("id").values_list("key", "subject", "holds", "proof")
@@ -84,7 +86,7 @@ def all_items(person: Person, kind: str = "", after: str = "", limit: int = PAGE
 def counts(person: Person) -> dict[str, int]:
     """How many wait (`todo`), were said (`done`) and were asked for (`mine`), each counted to CAP + 1 at most."""
     return {
-        "todo": Seat.objects.seen_by(person).filter(open=True)[: CAP + 1].count(),
+        "todo": Seat.objects.waiting_for(person)[: CAP + 1].count(),
         "done": Opinion.objects.filter(person=person, item__owner_id__in=person.owner_ids)
         .values("item")
         .distinct()[: CAP + 1]
@@ -114,11 +116,11 @@ def _rows(found: list[tuple[WorkItem, datetime | None, datetime, str]]) -> list[
 
 
 def acted(item: WorkItem, steps: Collection[str]) -> dict[str, set[int]]:
-    """For each of `steps`: the ids of those who agreed in any of its visits."""
+    """For each of `steps`: the ids of those who agreed in any of its visits; one who stood in, and the absent one."""
     found: dict[str, set[int]] = {}
-    for step, person in AGREED(item=item.id) if steps else ():
+    for step, person, absent in AGREED(item=item.id) if steps else ():
         if step in steps:
-            found.setdefault(step, set()).add(person)
+            found.setdefault(step, set()).update({person} if absent is None else {person, absent})
     return found
 
 
@@ -164,10 +166,12 @@ class ItemView:
 
     item: WorkItem
     flow: Flow
-    step: Step | None
+    step: Step | None  # the one that waits for the reader, else the first of those present
     steps: list[StepView]
     gates: list[Gate]
-    seat: Seat | None  # the reader's own, when it is open
+    seat: Seat | None  # from which the reader may act: their own open one, or that of somebody absent
+    behalf: Person | None  # the absent one, where the reader stands in
+    first: list[Person]  # whom the reader has asked to sign before them, and who has not yet
     targets: list[Step]  # where the reader may return it to
     opinions: list[Opinion]
     events: list[Event]
@@ -177,22 +181,31 @@ class ItemView:
 def item_view(item: WorkItem, person: Person) -> ItemView:
     """What `person` sees of an item they were allowed to fetch."""
     flow = parse_flow(item.flow.source)
-    step = flow.step(item.step) if item.step else None
     visits = list(StepVisit.objects.filter(item=item).order_by("id"))
     opinions = list(
-        Opinion.objects.filter(item=item).select_related("person__organisation", "visit").order_by("-at", "-id")
+        Opinion.objects.filter(item=item)
+        .select_related("person__organisation", "on_behalf", "visit", "withdrawal")
+        .order_by("-at", "-id")
     )
     events = list(Event.objects.filter(item=item).select_related("actor__organisation").order_by("-at", "-id"))
     seats = list(Seat.objects.filter(item=item, open=True).select_related("person__organisation", "visit"))
     seat = next((one for one in seats if one.person_id == person.id), None)
-    visited = {visit.step for visit in visits}
+    behalf = None
+    if seat is None and seats:
+        seat = Seat.objects.waiting_for(person).filter(item=item).select_related("person", "visit").first()
+        behalf = seat.person if seat else None
+    step = flow.step(seat.visit.step if seat else item.step) if item.step else None
+    visited = {visit.step for visit in visits if visit.outcome != StepVisit.Outcome.NOT_REQUIRED}
+    asked = [one for one in seats if seat and one.visit_id == seat.visit_id and one.asked_by_id == seat.person_id]
     return ItemView(
         item=item,
         flow=flow,
         step=step,
-        steps=_step_views(item, flow, visits, opinions, [one.person for one in seats]),
+        steps=_step_views(flow, visits, opinions, seats),
         gates=gates_of(item, step) if step else [],
         seat=seat,
+        behalf=behalf,
+        first=[one.person for one in asked if one.part == Seat.Part.BEFORE],
         targets=return_targets(flow, step, visited) if step and seat else [],
         opinions=opinions,
         events=events,
@@ -200,15 +213,13 @@ def item_view(item: WorkItem, person: Person) -> ItemView:
     )
 
 
-def _step_views(
-    item: WorkItem, flow: Flow, visits: list[StepVisit], opinions: list[Opinion], waiting: list[Person]
-) -> list[StepView]:
+def _step_views(flow: Flow, visits: list[StepVisit], opinions: list[Opinion], seats: list[Seat]) -> list[StepView]:
     views, number = [], 0
-    present = flow.place(item.step) if item.step else len(flow.steps)
-    for place, step in enumerate(flow.steps):
+    present = [flow.step(visit.step) for visit in visits if visit.outcome == StepVisit.Outcome.OPEN]
+    for step in flow.steps:
         number += 0 if step.mark else 1
         own = [visit for visit in visits if visit.step == step.key]
-        state = "present" if place == present else "done" if place < present else "future"
+        state = _state(flow, step, present)
         if state == "done" and own and own[-1].outcome == StepVisit.Outcome.NOT_REQUIRED:
             state = "not-required"
         views.append(
@@ -218,7 +229,16 @@ def _step_views(
                 state=state,
                 visits=own,
                 opinions=[one for one in opinions if one.visit.step == step.key],
-                waiting=waiting if place == present else [],
+                waiting=[seat.person for seat in seats if seat.visit.step == step.key],
             )
         )
     return views
+
+
+def _state(flow: Flow, step: Step, present: list[Step]) -> str:
+    """How far `step` is, with the item at `present`: of several lines each has its own progress."""
+    if step in present:
+        return "present"
+    beside = [one for one in present if flow.together(step, one)]
+    ahead = [one for one in beside if one.branch == step.branch] if beside else present
+    return "done" if all(flow.place(step.key) < flow.place(one.key) for one in ahead) else "future"

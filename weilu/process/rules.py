@@ -72,6 +72,12 @@ def check_turn(shown: int, present: int) -> None:
         raise Stale(_("工单在您打开页面之后已有变动。您写的内容还在，看过新内容再提交"), NO_STEP_SKIPPED)
 
 
+def check_form(step: Step, form: str) -> None:
+    """NO_STEP_SKIPPED: a step with a form is done by filling it in, any other by a signature."""
+    if step.form != form:
+        raise Refused(_("「%(step)s」要填写内容，不能只签名") % {"step": step.title}, NO_STEP_SKIPPED)
+
+
 def check_subject(shown: str, present: str) -> None:
     """A signature names the digest its signer saw."""
     if shown != present:
@@ -92,14 +98,43 @@ def check_gates(gates: Collection[Gate]) -> None:
 def check_return(flow: Flow, step: Step, to: str, visited: Collection[str]) -> None:
     """NO_STEP_SKIPPED: a return goes to an earlier visited step, one that the flow names where it names any."""
     known = [one.key for one in flow.steps]
-    if to not in known or known.index(to) >= known.index(step.key) or to not in visited:
+    before = to in known and known.index(to) < known.index(step.key) and not flow.beside(step, flow.step(to))
+    if not before or to not in visited:
         raise Refused(_("只能退回到前面走过的步骤"), NO_STEP_SKIPPED, field="to")
     if (step.back and to not in step.back) or flow.step(to).auto:
         allowed = _("、").join(_(flow.step(key).title) for key in step.back)
         raise Refused(_("这一步只能退回到：%(steps)s") % {"steps": allowed}, NO_STEP_SKIPPED, field="to")
 
 
+def check_asked_first(names: Collection[str]) -> None:
+    """Who was asked for an opinion before one signs has given it."""
+    if names:
+        raise Refused(
+            _("您请 %(names)s 先签，还没有签") % {"names": _("、").join(names)},
+            NO_STEP_SKIPPED,
+            help=_("等加签的人签完，或请其转办"),
+        )
+
+
+def why_not_required(condition: str) -> str:
+    """What is on record of a conditional step that an item does not need."""
+    return _("不需要，因为 %(condition)s 不成立") % {"condition": condition}
+
+
 def return_targets(flow: Flow, step: Step, visited: Collection[str]) -> list[Step]:
     """The steps that `check_return` lets a return go to, in order."""
     before = flow.steps[: flow.place(step.key)]
-    return [one for one in before if one.key in visited and not one.auto and (not step.back or one.key in step.back)]
+    return [
+        one
+        for one in before
+        if one.key in visited
+        and not one.auto
+        and not flow.beside(step, one)
+        and (not step.back or one.key in step.back)
+    ]
+
+
+def check_not_acted_on(since: str) -> None:
+    """A signature is taken back only while nothing has followed from it; `since` says what has."""
+    if since:
+        raise Refused(_("已经不能撤回：%(since)s") % {"since": since}, NO_STEP_SKIPPED, help=_("请现在办理的人退回"))

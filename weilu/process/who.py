@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Coalesce
+
 from weilu.accounts.models import Person, RoleHolding
 from weilu.kernel.statements import Prepared, slot
 from weilu.kernel.times import now
 from weilu.process.flow import Step, Who
-from weilu.process.models import Opinion, WorkItem
+from weilu.process.models import Opinion, Seat, WorkItem
 
 HOLDING = Prepared(lambda: Person.objects.holding(slot("role"), slot("owner"), slot("at")))
 HELD = Prepared(
@@ -37,11 +40,10 @@ def resolve(who: Who, item: WorkItem) -> list[Person]:
         case "person":
             return list(Person.objects.filter(username=who.name, is_active=True))
         case "actor":
-            return list(
-                Person.objects.filter(
-                    opinions__item=item, opinions__visit__step=who.name, opinions__act=Opinion.Act.AGREE, is_active=True
-                ).distinct()
-            )
+            said = Opinion.objects.filter(item=item, visit__step=who.name, act=Opinion.Act.AGREE, withdrawal=None)
+            added = Seat.objects.filter(visit=OuterRef("visit"), person=OuterRef("holder"), part__in=Seat.ADDED)
+            holders = said.annotate(holder=Coalesce("on_behalf", "person")).exclude(Exists(added)).values("holder")
+            return list(Person.objects.filter(id__in=holders, is_active=True).order_by("id"))
     raise ValueError(who.kind)
 
 
