@@ -56,7 +56,7 @@ def delegate(
     _stage("process.delegated", made, by)
     words = {"person": person.name, "delegate": delegate.name, "since": _day(since), "until": _day(until)}
     title = _("%(person)s委托%(delegate)s代办：%(since)s 至 %(until)s") % words
-    tell([person, delegate], title, reason, "/", owner, actor=by.actor)
+    tell([person, delegate], title, reason, "/absences/", owner, actor=by.actor)
     return made
 
 
@@ -90,7 +90,7 @@ def end_delegation(by: Person, made: Delegation) -> Delegation:
     _stage("process.delegation_ended", made, by)
     words = {"person": made.person.name, "delegate": made.delegate.name}
     title = _("%(person)s对%(delegate)s的委托已结束") % words
-    tell([made.person, made.delegate], title, "", "/", made.owner, actor=by.actor)
+    tell([made.person, made.delegate], title, "", "/absences/", made.owner, actor=by.actor)
     return made
 
 

@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from weilu.process import list_views, views
+from weilu.process import hand_views, list_views, views
 
 app_name = "process"
 urlpatterns = [
     path("", views.my_work, name="my_work"),
     path("items/", views.items, name="items"),
     path("items/<str:uid>/watch", list_views.watch, name="watch"),
+    path("items/<str:uid>/hand", hand_views.hand_on, name="hand"),
+    path("absences/", hand_views.absences, name="absences"),
+    path("absences/<int:number>/end", hand_views.end_absence, name="end_absence"),
     path("overview", views.overview, name="overview"),
     path("search", list_views.search, name="search"),
     path("lists.xlsx", list_views.export, name="export"),

@@ -30,6 +30,7 @@ ARCHIVE = (
     Place("/sheets/", "file-certificate", _("报告单")),
     Place("/evidence/", "fingerprint", _("存证"), "evidence.see"),
     Place("/people/", "users", _("人员与角色"), "people.see"),
+    Place("/absences/", "clock", _("委托代办")),
     Place("/jobs/", "refresh", _("后台任务"), "jobs.manage"),
 )
 GROUPS = ((None, DAILY), (_("业务"), BUSINESS), (_("档案"), ARCHIVE))
