@@ -13,7 +13,8 @@ from weilu.kernel.times import now
 from weilu.notify.models import Notice
 from weilu.notify.queries import unread_count
 from weilu.process.actions import open_item, publish_flow, return_item, sign_step
-from weilu.process.models import Seat, WorkItem
+from weilu.process.hand import add_signer, copy_to, transfer, withdraw
+from weilu.process.models import Delegation, Seat, WorkItem
 from weilu.process.notices import SETTLE, still_waiting
 
 pytestmark = pytest.mark.django_db
@@ -167,5 +168,57 @@ def test_a_closed_seat_no_longer_concerns_and_three_ask_as_often_as_one(cast: Ca
     rows = [(seat.id, str(item.uid), {"seat": seat.id}) for seat in Seat.objects.filter(item=item).order_by("id")]
     Seat.objects.filter(person=cast.zhao).update(open=False)
     for asked in (rows, rows + rows[:1]):
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(2):
             assert still_waiting(asked, cast.qian.id) == {rows[1][0]}
+
+
+def test_an_added_signer_and_who_takes_over_hear_it_and_are_reminded(cast: Cast):
+    item = opened(cast)
+    work()
+    Notice.objects.all().delete()
+    item = add_signer(cast.zhao, item, turn=item.turn, person=cast.wu, before=True, words="请先看一下")
+    transfer(cast.qian, item, turn=item.turn, to=cast.li, words="出差")
+
+    assert told() == [
+        ("吴静", "waits", f"赵立新 请您办：{item.number} 审核", False),
+        ("李建国", "waits", f"钱文远 请您办：{item.number} 审核", False),
+    ]
+    assert Notice.objects.get(person=cast.li).body == "把「审核」从钱文远转给李建国：出差"
+    watched = set(Job.objects.filter(kind="process.deadline").values_list("payload__seat", flat=True))
+    assert {seat.id for seat in Seat.objects.filter(item=item, open=True)} <= watched
+
+
+def test_a_copy_is_for_knowing(cast: Cast):
+    item = opened(cast)
+    copy_to(cast.wang, item, people=[cast.li], words="供参考")
+    assert told() == [("李建国", "copy", f"王敏 抄送：{item.number} 试一试", False)]
+
+
+def test_who_stands_in_for_somebody_absent_is_told_while_they_do(cast: Cast):
+    made = Delegation.objects.create(
+        owner=cast.jz,
+        person=cast.zhao,
+        delegate=cast.zheng,
+        since=now(),
+        until=now() + timedelta(days=1),
+        made_by=cast.zhao,
+        reason="休假",
+    )
+    item = opened(cast)
+    work()
+    assert {name for name, _kind, _title, _read in told()} == {"赵立新", "郑洁", "钱文远"}
+
+    rows = [(1, str(item.uid), Notice.objects.get(person=cast.zheng).about)]
+    assert still_waiting(rows, cast.zheng.id) == {1}
+    Delegation.objects.filter(id=made.id).update(ended_at=now())
+    assert still_waiting(rows, cast.zheng.id) == set()
+
+
+def test_a_withdrawn_signature_makes_its_notice_unread_again(cast: Cast):
+    item = opened(cast)
+    work()
+    item = sign_step(cast.zhao, item, turn=item.turn)
+    SETTLE.do(worker.Doing(Job(), 0))
+    assert unread_count(cast.zhao) == 0
+    withdraw(cast.zhao, item, turn=item.turn)
+    assert unread_count(cast.zhao) == 1

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from weilu.kernel.times import iso
+from weilu.accounts.models import Person
+from weilu.kernel.times import iso, now
 from weilu.process.flow import parse_flow
-from weilu.process.models import Seat, WorkItem
+from weilu.process.models import Delegation, Seat, WorkItem
 from weilu.process.pages import item_url
 
 
@@ -27,3 +28,11 @@ def about_seat(seat: Seat) -> dict[str, Any]:
 def link_of(item: WorkItem) -> str:
     """Where a notice about an item leads: on a phone one screen with what is to be signed, elsewhere its page."""
     return item_url(item) + "?one=1"
+
+
+def readers_of(seat: Seat) -> list[Person]:
+    """Who may act in a seat now: whose it is, and who stands in for them."""
+    if seat.personal:
+        return [seat.person]
+    absent = Delegation.objects.in_force(now()).filter(person=seat.person_id, owner=seat.item.owner_id)
+    return [seat.person, *(one.delegate for one in absent.select_related("delegate__organisation").order_by("id"))]

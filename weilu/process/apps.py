@@ -8,7 +8,7 @@ class ProcessConfig(AppConfig):
 
     def ready(self) -> None:
         from weilu.jobs.kinds import register
-        from weilu.notify.kinds import register_relevance
+        from weilu.notify.kinds import ESCALATION, REMINDER, WAITS, register_relevance
         from weilu.process import deadlines, notices
         from weilu.process.search import teach
         from weilu.process.tallies import FOLD
@@ -17,4 +17,5 @@ class ProcessConfig(AppConfig):
         for kind in (notices.WAITING, notices.REQUESTER, notices.SETTLE, deadlines.WATCH, deadlines.SWEEP, FOLD):
             register(kind)
         notices.subscribe_all()
-        register_relevance(notices.ASKING, notices.still_waiting)
+        register_relevance((WAITS, REMINDER), notices.still_waiting)
+        register_relevance((ESCALATION,), notices.still_open)

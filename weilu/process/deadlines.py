@@ -18,7 +18,7 @@ from weilu.kernel.times import now
 from weilu.notify.actions import tell
 from weilu.notify.kinds import ESCALATION, REMINDER
 from weilu.notify.models import Notice
-from weilu.process.about_seat import about_seat, link_of, step_title
+from weilu.process.about_seat import about_seat, link_of, readers_of, step_title
 from weilu.process.actions import note
 from weilu.process.models import UNDATED, Seat
 
@@ -84,7 +84,7 @@ def look_at(doing: Doing) -> datetime | None:
 def _remind(seat: Seat, key: str) -> None:
     words = {"number": seat.item.number, "step": step_title(seat)}
     said = _("快到期：%(number)s %(step)s") if key == HOUR else _("时限已过半：%(number)s %(step)s")
-    _say(seat, [seat.person], said % words, REMINDER, key)
+    _say(seat, readers_of(seat), said % words, REMINDER, key)
 
 
 def _escalate(seat: Seat, key: str) -> None:

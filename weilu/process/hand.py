@@ -253,10 +253,10 @@ def those_who_see(owner_id: int) -> QuerySet[Person]:
 def _hand_on(
     item: WorkItem, kind: str, data: Mapping[str, object], by: Person, sentence: str, to: list[Person]
 ) -> None:
-    """Evidence, a line on the timeline, and news for those whom it concerns."""
+    """Evidence, a line on the timeline; those whom it concerns hear of it, see `notices.py`."""
     ref = _stage(item, kind, data, by)
     note(item, "hand", sentence, by, evidence=ref)
-    announce(kind, item=item, by=by, people=to)
+    announce(kind, item=item, by=by, people=to, words=sentence)
 
 
 def _stage(item: WorkItem, kind: str, data: Mapping[str, object], by: Person) -> uuid.UUID:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -16,10 +17,10 @@ from weilu.kernel.times import now
 from weilu.notify.actions import put, settle
 from weilu.notify.kinds import COPY, ESCALATION, REMINDER, REQUESTED, WAITS
 from weilu.notify.models import Notice
-from weilu.process.about_seat import about_item, about_seat, link_of, step_title
+from weilu.process.about_seat import about_item, about_seat, link_of, readers_of, step_title
 from weilu.process.deadlines import watch
 from weilu.process.flow import Step, parse_flow
-from weilu.process.models import Opinion, Seat, WorkItem
+from weilu.process.models import Delegation, Opinion, Seat, WorkItem
 
 ASKING = (WAITS, REMINDER, ESCALATION)  # these ask for an act, and are over with it
 MOST = 2000  # notices looked at in one go
@@ -31,9 +32,10 @@ def subscribe_all() -> None:
     subscribe("process.item_returned", on_item_returned)
     subscribe("process.item_closed", on_item_closed)
     subscribe("process.urged", on_urged)
-    subscribe("process.copied", on_copied)
     subscribe("process.transferred", on_seated)
     subscribe("process.signer_added", on_seated)
+    subscribe("process.copied", on_copied)
+    subscribe("process.signature_withdrawn", on_signature_withdrawn)
 
 
 def on_step_entered(item: WorkItem, step: Step, **_more: Any) -> None:
@@ -56,37 +58,45 @@ def on_item_closed(item: WorkItem, **_more: Any) -> None:
 @translation.override("zh-hans")
 def on_urged(item: WorkItem, by: Person, people: Iterable[Person], **_more: Any) -> None:
     """Whoever is urged hears it at once."""
-    seats = Seat.objects.filter(item=item, open=True, person__in=[person.id for person in people])
-    for seat in seats.select_related("item__flow", "item__owner", "visit", "person"):
-        words = {"name": by.name, "number": item.number, "step": step_title(seat)}
-        title = _("%(name)s 催办：%(number)s %(step)s") % words
-        put(
-            [seat.person], title, kind=WAITS, owner=seat.item.owner, item=str(item.uid), link=link_of(item),
-            about=about_seat(seat), by=by,
-        )  # fmt: skip
+    for seat in _seats_of(item, people):
+        _ask(seat, _("%(name)s 催办：%(number)s %(step)s"), by)
 
 
 @translation.override("zh-hans")
-def on_seated(item: WorkItem, by: Person, people: Iterable[Person], **_more: Any) -> None:
-    """Whoever was handed a place, or added as a signer, hears it at once."""
-    seats = Seat.objects.filter(item=item, open=True, person__in=[person.id for person in people])
-    for seat in seats.select_related("item__flow", "item__owner", "visit", "person"):
-        words = {"name": by.name, "number": item.number, "step": step_title(seat)}
-        title = _("%(name)s 请您办：%(number)s %(step)s") % words
-        put(
-            [seat.person], title, kind=WAITS, owner=seat.item.owner, item=str(item.uid), link=link_of(item),
-            about=about_seat(seat), by=by,
-        )  # fmt: skip
+def on_seated(item: WorkItem, by: Person, people: Iterable[Person], words: str = "", **_more: Any) -> None:
+    """Whoever was handed a place, or is asked to sign as well, hears it at once, and their deadline is watched."""
+    for seat in _seats_of(item, people):
+        _ask(seat, _("%(name)s 请您办：%(number)s %(step)s"), by, words, f"waits:{seat.id}")
+        watch(seat)
+
+
+def _seats_of(item: WorkItem, people: Iterable[Person]) -> list[Seat]:
+    found = Seat.objects.filter(item=item, open=True, person__in=[person.id for person in people]).order_by("id")
+    return list(found.select_related("item__flow", "item__owner", "visit", "person"))
+
+
+def _ask(seat: Seat, pattern: str, by: Person, words: str = "", key: str = "") -> None:
+    title = pattern % {"name": by.name, "number": seat.item.number, "step": step_title(seat)}
+    put(
+        readers_of(seat), title[:200], kind=WAITS, owner=seat.item.owner, item=str(seat.item.uid), body=words,
+        link=link_of(seat.item), about=about_seat(seat), key=key, by=by,
+    )  # fmt: skip
 
 
 @translation.override("zh-hans")
-def on_copied(item: WorkItem, by: Person, people: Iterable[Person], **_more: Any) -> None:
+def on_copied(item: WorkItem, by: Person, people: Iterable[Person], words: str = "", **_more: Any) -> None:
     """Whoever is sent a copy finds it among their notices; there is nothing for them to do."""
     title = _("%(name)s 抄送：%(number)s %(title)s") % {"name": by.name, "number": item.number, "title": item.title}
     put(
-        people, title[:200], kind=COPY, owner=item.owner, item=str(item.uid), link=link_of(item),
+        people, title[:200], kind=COPY, owner=item.owner, item=str(item.uid), body=words, link=link_of(item),
         about=about_item(item), by=by,
     )  # fmt: skip
+
+
+def on_signature_withdrawn(item: WorkItem, **_more: Any) -> None:
+    """The places that are open again ask again."""
+    asked = Notice.objects.filter(item=str(item.uid), kind__in=ASKING, about__seat__in=list(_open_seats(item)))
+    asked.update(read_at=None)
 
 
 def tell_waiting(doing: Doing) -> None:
@@ -103,7 +113,7 @@ def tell_waiting(doing: Doing) -> None:
             continue
         title = _("待您办理：%(number)s %(step)s") % {"number": item.number, "step": step_title(seat)}
         put(
-            [seat.person], title, kind=WAITS, owner=item.owner, item=str(item.uid), link=link_of(item),
+            readers_of(seat), title, kind=WAITS, owner=item.owner, item=str(item.uid), link=link_of(item),
             about=about_seat(seat), key=f"waits:{seat.id}",
         )  # fmt: skip
 
@@ -144,11 +154,23 @@ def _open_seats(item: WorkItem) -> set[int]:
     return set(Seat.objects.filter(item=item, open=True).values_list("id", flat=True))
 
 
+def still_open(rows: Sequence[tuple[int, str, dict[str, object]]], person: int) -> set[int]:
+    """The notices whose seat is still open: what may still be said of somebody's delay."""
+    seats = set(Seat.objects.filter(id__in=_seat_ids(rows), open=True).values_list("id", flat=True))
+    return {number for number, _item, about in rows if about.get("seat") in seats}
+
+
 def still_waiting(rows: Sequence[tuple[int, str, dict[str, object]]], person: int) -> set[int]:
-    """The notices whose seat is still open: what a mail may still say of waiting."""
-    seats = {number for _id, _item, about in rows if isinstance(number := about.get("seat"), int)}
-    open_seats = set(Seat.objects.filter(id__in=seats, open=True).values_list("id", flat=True))
-    return {number for number, _item, about in rows if about.get("seat") in open_seats}
+    """The notices whose seat is still open, and the person's own or one they stand in for now."""
+    own = Q(person=person)
+    for absentee, owner in Delegation.objects.in_force(now()).filter(delegate=person).values_list("person", "owner"):
+        own |= Q(person=absentee, item__owner=owner, personal=False)
+    seats = set(Seat.objects.filter(own, id__in=_seat_ids(rows), open=True).values_list("id", flat=True))
+    return {number for number, _item, about in rows if about.get("seat") in seats}
+
+
+def _seat_ids(rows: Sequence[tuple[int, str, dict[str, object]]]) -> set[int]:
+    return {seat for _id, _item, about in rows if isinstance(seat := about.get("seat"), int)}
 
 
 WAITING = Kind("process.tell_waiting", gettext_noop("通知等谁办理"), tell_waiting)
