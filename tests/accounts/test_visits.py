@@ -18,7 +18,7 @@ from weilu.accounts.tokens import make_token
 from weilu.accounts.visits import change_password, end_other_visits, end_visit, visits_of
 from weilu.demo import PASSWORD
 from weilu.evidence.models import Staged
-from weilu.kernel.times import now
+from weilu.kernel.times import SHANGHAI, now
 
 pytestmark = pytest.mark.django_db
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36"
@@ -194,7 +194,7 @@ def test_a_password_is_not_the_name_one_signs_in_with(cast: Cast):
 
 def test_a_program_changes_no_password_and_ends_no_visits(cast: Cast):
     client = browser("zhengjie")
-    day = now().date() + timedelta(days=2)
+    day = now().astimezone(SHANGHAI).date() + timedelta(days=2)
     fields: Any = {"name": "x", "scope": ["people.manage"], "until": day, "password": PASSWORD, "address": "x"}
     _token, secret = make_token(cast.zheng, **fields)
     program = Client(HTTP_AUTHORIZATION=f"Bearer {secret}")

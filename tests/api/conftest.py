@@ -18,7 +18,7 @@ from weilu.demo import PASSWORD
 from weilu.evidence.actions import tick
 from weilu.evidence.models import Entry
 from weilu.execution.models import Run
-from weilu.kernel.times import now
+from weilu.kernel.times import SHANGHAI, now
 from weilu.notify.models import Notice
 from weilu.records.models import RecordSheet
 from weilu.records.queries import paper_of
@@ -89,7 +89,8 @@ def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
     installation.version = "1.0.0"
     installation.save()
     opened = bring(cast, make_change(cast, installation, TITLE), "security")
-    make_token(cast.wang, name="夜间报表", scope=[], until=now().date(), password=PASSWORD, address="10.0.0.1")
+    today = now().astimezone(SHANGHAI).date()
+    make_token(cast.wang, name="夜间报表", scope=[], until=today, password=PASSWORD, address="10.0.0.1")
     file_scan(cast.chen, sheet, data=paper_of(sheet))
     tick()
     return Told(cast, closed, opened, run, sheet)

@@ -80,8 +80,8 @@ def test_an_absence_is_arranged_shown_and_ended_on_the_page(cast):
     assert (made.person, made.delegate, made.reason) == (cast.zhao, cast.wu, "休假")
     assert "还没有开始" in page(cast.wu, "/absences/").content.decode()
     assert "休假" not in page(cast.li, "/absences/").content.decode()
-    assert page(cast.sun, f"/absences/{made.id}/end", act="end").status_code == 404
-    assert page(cast.zhao, f"/absences/{made.id}/end", act="end").status_code == 302
+    assert page(cast.sun, f"/absences/{made.uid}/end", act="end").status_code == 404
+    assert page(cast.zhao, f"/absences/{made.uid}/end", act="end").status_code == 302
     assert Delegation.objects.get().ended_at is not None
 
 

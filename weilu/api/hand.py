@@ -59,7 +59,7 @@ class Absence(Schema, extra="forbid"):
 
 
 class DelegationRef(Schema, extra="forbid"):
-    delegation: int
+    delegation: UUID
 
 
 @router.post("/process/withdraw", response=Done)
@@ -106,16 +106,14 @@ def delegate(request: HttpRequest, act: Absence) -> Done:
     people: dict[str, Any] = {"person": _person(act.person, owner.id), "delegate": _person(act.delegate, owner.id)}
     period: dict[str, Any] = {"since": act.since, "until": act.until, "reason": act.reason}
     made = absence.delegate(reader(request), owner=owner, **people, **period)
-    return Done(number=str(made.id))
+    return Done(uid=str(made.uid))
 
 
 @router.post("/process/end_delegation", response=Done)
 def end_delegation(request: HttpRequest, act: DelegationRef) -> Done:
-    found = Delegation.objects.filter(owner__in=reader(request).owner_ids, id=act.delegation).first()
-    if found is None:
-        raise NotVisible(str(act.delegation))
+    found = Delegation.objects.fetch(reader(request), act.delegation)
     absence.end_delegation(reader(request), found)
-    return Done(number=str(found.id))
+    return Done(uid=str(found.uid))
 
 
 def _item(request: HttpRequest, uid: UUID) -> WorkItem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -171,11 +172,8 @@ def _standing(one: Delegation) -> str:
 
 @right(SIGNED_IN)
 @require_POST
-def end_absence(request: HttpRequest, number: int) -> HttpResponse:
+def end_absence(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The absent one is back."""
-    found = Delegation.objects.filter(owner__in=reader(request).owner_ids, id=number).first()
-    if found is None:
-        raise NotVisible(str(number))
-    absence.end_delegation(reader(request), found)
+    absence.end_delegation(reader(request), Delegation.objects.fetch(reader(request), uid))
     messages.success(request, _("委托已结束"))
     return redirect("process:absences")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
 
-from weilu.accounts.models import Organisation, Owned, Person
+from weilu.accounts.models import Organisation, Owned, OwnedRows, Person
 from weilu.kernel.times import now
 from weilu.systems.models import System
 
@@ -190,16 +190,15 @@ class Withdrawal(models.Model):
     evidence = models.UUIDField()
 
 
-class Delegations(models.QuerySet[Any]):
+class Delegations(OwnedRows):
     def in_force(self, at: datetime) -> Delegations:
         """Those whose period holds the instant `at` and that were not ended before."""
         return self.filter(ended_at=None, since__lte=at, until__gt=at)
 
 
-class Delegation(models.Model):
+class Delegation(Owned):
     """委托: for an absence, somebody acts in another's name towards one customer; both count as having acted."""
 
-    owner = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
     person = models.ForeignKey(Person, models.PROTECT, related_name="delegations")
     delegate = models.ForeignKey(Person, models.PROTECT, related_name="stands_in")
     since = models.DateTimeField()
@@ -208,7 +207,7 @@ class Delegation(models.Model):
     made_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
     ended_at = models.DateTimeField(null=True)  # ended before its time
 
-    objects = Delegations.as_manager()
+    objects: ClassVar[Any] = Delegations.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["delegate", "until"], name="stands_in_now")]
