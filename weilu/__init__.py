@@ -1,3 +1,3 @@
 """Weilu 维录: software upgrade and maintenance, from the request to the signed record sheet."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
