@@ -1,5 +1,6 @@
 """The pages of handing on, adding, taking back, urging, copying, and of absences."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,27 @@ def test_urging_and_copying_by_the_page(cast, change):
 
     assert page(cast.wang, route(change), act="copy", people=[cast.wu.username], words="").status_code == 302
     assert [copy.person for copy in Copy.objects.filter(item=change.item)] == [cast.wu]
+
+
+def offered(person, change) -> list[str]:
+    """The acts that the page offers, in order."""
+    shown = page(person, route(change)).content.decode()
+    return re.findall(r'<a href="\?act=(\w+)"', shown)
+
+
+def test_the_page_offers_what_makes_sense_for_the_reader(cast, change):
+    holder = Seat.objects.filter(item=change.item, open=True).order_by("id")[0].person
+
+    assert offered(holder, change) == ["transfer", "add", "copy"]
+    assert offered(cast.wang, change) == ["copy", "urge", "withdraw"]
+    assert offered(cast.zheng, change) == ["transfer", "copy", "urge"]
+    assert page(cast.sun, route(change)).status_code == 404
+
+
+def test_an_act_that_is_not_offered_opens_the_first_that_is(cast, change):
+    shown = page(cast.wang, route(change) + "?act=transfer").content.decode()
+
+    assert re.findall(r'<a href="\?act=(\w+)" aria-current="page"', shown) == ["copy"]
 
 
 def test_an_unknown_act_and_rubbish_change_nothing(cast, change):

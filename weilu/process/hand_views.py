@@ -22,7 +22,7 @@ from weilu.kernel.times import SHANGHAI, now
 from weilu.process import absence, hand
 from weilu.process.models import Delegation, WorkItem
 from weilu.process.pages import item_url
-from weilu.process.queries import item_view
+from weilu.process.queries import ItemView, item_view
 
 ENTRIES = ("act", "to", "words", "of", "person", "when")
 ABSENCE = ("owner", "person", "delegate", "since", "until", "reason")
@@ -31,7 +31,7 @@ ABSENCE = ("owner", "person", "delegate", "since", "until", "reason")
 @right(SIGNED_IN)
 @require_http_methods(["GET", "POST"])
 def hand_on(request: HttpRequest, uid: str) -> HttpResponse:
-    """Take back, hand on, add a signer, urge and copy; what was typed stays when the act is turned down."""
+    """Hand on, add a signer, copy, urge, take back: one form at a time; what was typed stays when turned down."""
     item = WorkItem.objects.select_related("flow", "owner").fetch(reader(request), uid)
     typed = {name: request.POST.get(name, "") for name in ENTRIES}
     refused = None
@@ -48,13 +48,27 @@ def hand_on(request: HttpRequest, uid: str) -> HttpResponse:
     view = item_view(item, reader(request))
     people = [one for one in hand.those_who_see(item.owner_id) if one != reader(request)]
     waiting = [person for step in view.steps for person in step.waiting]
+    manages = reader(request).may("people.manage", item.owner_id)
+    offered = _offered(view, reader(request), manages, waiting)
+    wanted = typed["act"] or request.GET.get("act", "")
     shown = {
         "item": item, "view": view, "people": people, "typed": typed, "refused": refused, "back": item_url(item),
-        "colleagues": [one for one in people if one.organisation_id == reader(request).organisation_id],
-        "waiting": waiting, "manages": reader(request).may("people.manage", item.owner_id),
-        "copied": request.POST.getlist("people"),
+        "waiting": waiting, "manages": manages, "copied": request.POST.getlist("people"),
+        "acts": offered, "act": wanted if wanted in offered else next(iter(offered)),
     }  # fmt: skip
     return render(request, "process/hand.html", shown, status=409 if refused else 200)
+
+
+def _offered(view: ItemView, me: Person, manages: bool, waiting: list[Person]) -> dict[str, str]:
+    """The acts that make sense for the reader, with their words; whether one is allowed is asked when it is done."""
+    own = view.seat is not None and view.behalf is None
+    return {
+        **({"transfer": _("转办")} if own or (manages and waiting) else {}),
+        **({"add": _("加签")} if view.seat else {}),
+        "copy": _("抄送"),
+        **({"urge": _("催办")} if any(one != me for one in waiting) else {}),
+        **({"withdraw": _("撤回")} if view.signed and view.step else {}),
+    }
 
 
 def _withdraw(request: HttpRequest, item: WorkItem, _typed: dict[str, str]) -> str:

@@ -171,6 +171,7 @@ class ItemView:
     gates: list[Gate]
     seat: Seat | None  # from which the reader may act: their own open one, or that of somebody absent
     behalf: Person | None  # the absent one, where the reader stands in
+    signed: bool  # the reader has said something that still stands, and may want it back
     first: list[Person]  # whom the reader has asked to sign before them, and who has not yet
     targets: list[Step]  # where the reader may return it to
     opinions: list[Opinion]
@@ -205,6 +206,7 @@ def item_view(item: WorkItem, person: Person) -> ItemView:
         gates=gates_of(item, step) if step else [],
         seat=seat,
         behalf=behalf,
+        signed=any(one.person_id == person.id and not hasattr(one, "withdrawal") for one in opinions),
         first=[one.person for one in asked if one.part == Seat.Part.BEFORE],
         targets=return_targets(flow, step, visited) if step and seat else [],
         opinions=opinions,
