@@ -15,6 +15,7 @@ from weilu.accounts import credentials  # noqa: F401  (its tables belong to this
 from weilu.accounts.roles import ROLES
 from weilu.kernel.ids import uuid7
 from weilu.kernel.refused import NotVisible
+from weilu.kernel.statements import Prepared, slot
 from weilu.kernel.times import now
 
 
@@ -91,7 +92,7 @@ class Person(AbstractBaseUser):
     @cached_property
     def owner_ids(self) -> frozenset[int]:
         """The customer organisations whose rows this person may see now: the grants, nothing else."""
-        return frozenset(Grant.objects.in_force(now()).filter(person=self).values_list("organisation_id", flat=True))
+        return frozenset(SEES(person=self.id, at=now()))
 
     @cached_property
     def owner_codes(self) -> frozenset[str]:
@@ -117,7 +118,7 @@ class Person(AbstractBaseUser):
     def rights_by_owner(self) -> dict[int, frozenset[str]]:
         """For each customer (id) towards whom roles are held now: the rights they carry (see `roles`)."""
         held: dict[int, frozenset[str]] = {}
-        for owner_id, role in RoleHolding.objects.in_force(now()).filter(person=self).values_list("owner_id", "role"):
+        for owner_id, role in HOLDS(person=self.id, at=now()):
             held[owner_id] = held.get(owner_id, frozenset()) | ROLES[role].rights
         if self.limited_to is not None:
             scope = self.limited_to
@@ -165,6 +166,15 @@ class Grant(models.Model):
     source = models.CharField(max_length=100)  # 在职, a contract's number
 
     objects = DatedRows.as_manager()
+
+
+# What every page asks about its reader.
+HOLDS = Prepared(
+    lambda: RoleHolding.objects.in_force(slot("at")).filter(person=slot("person")).values_list("owner_id", "role")
+)
+SEES = Prepared(
+    lambda: Grant.objects.in_force(slot("at")).filter(person=slot("person")).values_list("organisation_id", flat=True)
+)
 
 
 class OwnedRows(models.QuerySet[Any]):

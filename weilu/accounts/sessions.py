@@ -10,10 +10,12 @@ from django.http import HttpRequest
 
 from weilu.accounts.credentials import Visit
 from weilu.kernel.ids import uuid7
+from weilu.kernel.statements import Prepared, slot
 from weilu.kernel.times import now
 
 NOTE = "visit"  # the key under which a session's data holds the facts of its row
 SEEN_EVERY = timedelta(minutes=5)
+KEPT = Prepared(lambda: Visit.objects.filter(session_key=slot("key"), expire_date__gt=slot("at")))
 
 
 class SessionStore(db.SessionStore):
@@ -26,7 +28,9 @@ class SessionStore(db.SessionStore):
         return Visit
 
     def _get_session_from_db(self) -> Any:
-        row = super()._get_session_from_db()  # type: ignore[misc]
+        row = next(iter(KEPT(key=self.session_key, at=now())), None)
+        if row is None:
+            self._session_key = None  # as Django does: a key that is not known is never taken over
         self.seen = row.last_seen if row else None
         return row
 

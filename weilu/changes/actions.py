@@ -19,13 +19,15 @@ from weilu.kernel import text
 from weilu.kernel.actions import action
 from weilu.kernel.canonical import canonical, digest, sha256_hex, sm3_hex
 from weilu.kernel.refused import Refused
-from weilu.kernel.statements import insert
+from weilu.kernel.statements import Prepared, insert, slot
 from weilu.kernel.times import iso, now
 from weilu.process.actions import note, open_item, record_fact, reopen_step, say_in_step, set_subject
 from weilu.process.flow import parse_flow
 from weilu.process.models import Opinion, WorkItem
 from weilu.process.rules import check_turn
 from weilu.systems.models import Installation
+
+NEED = Prepared(lambda: NeedVersion.objects.filter(change=slot("change")).order_by("-number")[:1])
 
 
 @action("changes.request_change")
@@ -220,7 +222,7 @@ def _back_to_design(by: Person, change: Change, turn: int) -> None:
 
 
 def _keep_need(by: Person, change: Change, need: str) -> None:
-    last = change.needs.order_by("-number").first()
+    last = next(iter(NEED(change=change.id)), None)
     if last and last.text == need:
         return
     number = last.number + 1 if last else 1

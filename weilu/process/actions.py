@@ -14,7 +14,7 @@ from weilu.kernel.canonical import sha256_hex
 from weilu.kernel.events import announce
 from weilu.kernel.numbering import take_number
 from weilu.kernel.refused import Refused, Stale
-from weilu.kernel.statements import insert
+from weilu.kernel.statements import Prepared, insert, slot
 from weilu.kernel.times import now
 from weilu.process import rules
 from weilu.process.flow import parse_flow
@@ -27,6 +27,7 @@ from weilu.process.walk import enter, finish, go_back, visited
 from weilu.systems.models import System
 
 Outcome = StepVisit.Outcome
+NEWEST = Prepared(lambda: FlowVersion.objects.filter(owner=slot("owner"), key=slot("key")).order_by("-number")[:1])
 
 
 @action("process.publish_flow")
@@ -73,7 +74,7 @@ def open_item(
 
     Searching finds it by title, system and requester, and by `found_by`.
     """
-    version = FlowVersion.objects.filter(owner=system.owner, key=flow).order_by("-number").first()
+    version = next(iter(NEWEST(owner=system.owner_id, key=flow)), None)
     if version is None:
         raise Refused(_("「%(flow)s」还没有发布流程") % {"flow": flow}, help=_("系统管理员可以发布"))
     instant = now()
