@@ -74,4 +74,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.demo
 	@touch $@
 
 clean:
-	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) var var-witnesses build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
+from pathlib import Path
 from types import FrameType
 
 import django
@@ -114,9 +116,10 @@ def web_command(port: int) -> list[str]:
     ]  # fmt: skip
 
 
-def start(command: list[str]) -> "subprocess.Popen[bytes]":
-    """A child in its own session that is told to end when we are gone, however we went."""
-    return subprocess.Popen(command, start_new_session=True, preexec_fn=_end_with_parent)
+def start(command: list[str], log: Path | None = None) -> "subprocess.Popen[bytes]":
+    """A child in its own session that is told to end when we are gone, however we went; it speaks into `log`."""
+    with nullcontext() if log is None else log.open("ab") as out:
+        return subprocess.Popen(command, start_new_session=True, preexec_fn=_end_with_parent, stdout=out, stderr=out)
 
 
 def _end_with_parent() -> None:

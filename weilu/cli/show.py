@@ -1,6 +1,9 @@
 """`weilu demo`: set up, play the story once, then serve; a second call goes on where the first stopped."""
 
-from weilu.cli.serve import HOST, serve
+from pathlib import Path
+
+from weilu.cli import demo_witnesses
+from weilu.cli.serve import HOST, end, serve
 from weilu.cli.setup import set_up
 from weilu.cli.telling import tell, told
 from weilu.cli.trouble import need_free_port
@@ -19,12 +22,23 @@ LOGINS = (
 
 
 def show() -> int:
-    """Everything a newcomer needs, from an empty folder to a running site."""
+    """Everything a newcomer needs, from an empty folder to a running site, with a witness for each side."""
     from weilu.config import read_config
 
-    need_free_port(HOST, read_config().port)
+    config = read_config()
+    need_free_port(HOST, config.port)
+    sides = demo_witnesses.choose(config)
     config = set_up(say=tell)
-    story, played = config.data_dir / "story", config.data_dir / "story" / "played"
+    witnesses = demo_witnesses.run(config, sides)
+    try:
+        _play_once(config.data_dir / "story")
+        return serve()
+    finally:
+        end(witnesses)
+
+
+def _play_once(story: Path) -> None:
+    played = story / "played"
     if not played.exists():
         from weilu.cli.story import play
 
@@ -38,4 +52,3 @@ def show() -> int:
         print(f"  {username:<12}{name}　{told(part)}")
     tell(f"报告单和证据导出在 {story}")
     print(flush=True)
-    return serve()
