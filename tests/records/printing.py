@@ -1,5 +1,6 @@
 """A printed sheet as a scanner sees it."""
 
+import io
 from typing import Any
 
 import pypdfium2
@@ -30,3 +31,10 @@ def proof_on(sheet: RecordSheet, **how: Any) -> str:
     """The text of the proof QR, read from the printed page; "" where there is none."""
     found = [code.text for page in pictures(sheet, **how) for code in zxingcpp.read_barcodes(page)]
     return next((text for text in found if text.startswith(HEAD)), "")
+
+
+def scanned_pdf(sheet: RecordSheet, turned: float = 2) -> bytes:
+    """The printed pages as a scanner would give them: one PDF of pictures, a little turned."""
+    pages, out = pictures(sheet, turned=turned), io.BytesIO()
+    pages[0].save(out, "PDF", resolution=200, save_all=True, append_images=pages[1:])
+    return out.getvalue()

@@ -1,5 +1,6 @@
 """REC-4: the code on the printed sheet proves its fields with nothing but a public key."""
 
+import io
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -9,12 +10,13 @@ import pypdfium2
 import pytest
 import zxingcpp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.records.builders import make_cast, make_item, make_sheet, sign
-from tests.records.printing import covered, pictures, proof_on
+from tests.records.printing import covered, pictures, proof_on, scanned_pdf
 from tests.records.test_actions import refuse
 from weilu.demo import Cast
 from weilu.documents.printing import print_form
@@ -26,7 +28,7 @@ from weilu.evidence.cosignature import cosign
 from weilu.evidence.keys import public_vkey
 from weilu.evidence.models import Checkpoint, Cosignature, Entry, Witness
 from weilu.evidence.witnesses import head_of
-from weilu.records import proof
+from weilu.records import proof, proving
 from weilu.records.actions import cancel_number
 from weilu.records.models import RecordSheet
 from weilu.records.paper import sheet_form
@@ -191,8 +193,14 @@ def test_the_program_alone_checks_a_text_and_a_photo(signed: RecordSheet, tmp_pa
     )
     (tmp_path / "code.txt").write_text(code_of(signed), "utf-8")
     pictures(signed, turned=2)[-1].save(tmp_path / "photo.jpg", quality=85)
+    (tmp_path / "scan.pdf").write_bytes(scanned_pdf(signed))
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
 
-    for name, key, code in (("code.txt", "keys", 0), ("photo.jpg", "keys", 0), ("code.txt", "other", 1)):
+    tried = (
+        ("code.txt", "keys", 0), ("photo.jpg", "keys", 0), ("scan.pdf", "keys", 0),
+        ("broken.pdf", "keys", 1), ("code.txt", "other", 1),
+    )  # fmt: skip
+    for name, key, code in tried:
         done = run(tmp_path / name, tmp_path / key)
         assert done.returncode == code, done.stdout + done.stderr
         assert ("核验通过" in done.stdout, "核验不通过" in done.stdout) == (code == 0, code == 1)
@@ -260,6 +268,37 @@ def test_the_page_proves_for_anybody_and_says_why_not(signed: RecordSheet):
     assert "核验不通过" in bad.content.decode()
     assert "没有凭证文字" in none.content.decode()
     assert client.get("/proof/proof.py").content == Path(str(proof.__file__)).read_bytes()
+
+
+def test_the_page_reads_a_photo_and_a_scan(signed: RecordSheet, tmp_path: Path):
+    pages = pictures(signed, turned=2)
+    photo, front = io.BytesIO(), io.BytesIO()
+    pages[-1].save(photo, "JPEG", quality=85)
+    pages[0].save(front, "PNG")
+    client = Client()
+
+    def answer(name: str, data: bytes) -> tuple[int, str]:
+        shown = client.post("/proof/", {"code": "", "photo": SimpleUploadedFile(name, data)})
+        return shown.status_code, shown.content.decode()
+
+    for name, data in (("photo.jpg", photo.getvalue()), ("scan.pdf", scanned_pdf(signed))):
+        status, text = answer(name, data)
+        assert (status, "核验通过" in text, str(signed.number) in text) == (200, True, True)
+    wrong = {
+        "front.png": (front.getvalue(), "照片里没有读到凭证二维码"),
+        "words.txt": (b"WEILU1:", "只收 PDF、JPEG 或 PNG 的扫描件"),
+        "half.jpg": (photo.getvalue()[:300], "扫描件打不开"),
+    }
+    for name, (data, said) in wrong.items():
+        status, text = answer(name, data)
+        assert (status, said in text, "核验通过" in text) == (409, True, False)
+
+
+def test_one_photo_is_looked_at_at_a_time(signed: RecordSheet):
+    with proving.ONE_AT_A_TIME:
+        shown = Client().post("/proof/", {"photo": SimpleUploadedFile("scan.pdf", scanned_pdf(signed))})
+
+    assert (shown.status_code, "正在读另一份照片" in shown.content.decode()) == (409, True)
 
 
 def test_a_log_of_a_million_entries_still_fits_and_is_read(people: Cast, signed: RecordSheet):

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from weilu.accounts.models import Person
 from weilu.kernel.times import now
@@ -25,7 +25,7 @@ TABS = (
     ("todo", gettext_lazy("待办")),
     ("done", gettext_lazy("已办")),
     ("mine", gettext_lazy("我发起")),
-    ("watched", gettext_lazy("关注")),
+    ("watched", pgettext_lazy("list", "关注")),
 )
 EVENT_ICONS = {
     "file": "file-text",

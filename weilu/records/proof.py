@@ -2,7 +2,7 @@
 """核验报告单纸面上的防篡改凭证。只用标准库和 cryptography，不需要维录，不联网。
 
     python proof.py --trust KEYS code.txt      code.txt 是手机扫凭证二维码得到的文字；- 从标准输入读
-    python proof.py --trust KEYS photo.png     照片或扫描件；另需 zxing-cpp 和 Pillow
+    python proof.py --trust KEYS photo.png     照片或扫描件；另需 zxing-cpp 和 Pillow，PDF 还需 pypdfium2
 
 KEYS 是另行取得的公钥文件，一行一个 vkey：日志的公钥，以及见证的公钥（没有就不核对见证）。
 Exit code 0: everything holds. 1: something does not, or cannot be read.
@@ -297,18 +297,33 @@ def text_from(name: str) -> str:
     if data.lstrip()[: len(HEAD)] == HEAD.encode():
         return data.decode("utf-8", "replace")
     try:
-        import zxingcpp
-        from PIL import Image
+        found = read_picture(name, data.startswith(b"%PDF-"))
     except ImportError:
         raise Wrong(
-            "读照片需要 zxing-cpp 和 Pillow（pip install zxing-cpp pillow）。也可以用手机扫凭证，把文字存成文件再核验"
+            "读照片或扫描件需要 zxing-cpp、Pillow 和 pypdfium2（pip install zxing-cpp pillow pypdfium2）。"
+            "也可以用手机扫凭证，把文字存成文件再核验"
         ) from None
-    with Image.open(name) as picture:
-        found = [one.text for one in zxingcpp.read_barcodes(picture.convert("L"))]
     codes = [text for text in found if text.startswith(HEAD)]
     if not codes:
         raise Wrong("照片里没有读到凭证二维码。拍近一些、平一些，让二维码占满画面")
     return str(codes[0])
+
+
+def read_picture(name: str, pdf: bool) -> list[str]:
+    """The texts of all codes; ImportError where a reader is missing, ValueError or OSError for what is no picture."""
+    import zxingcpp
+    from PIL import Image
+
+    if not pdf:
+        with Image.open(name) as picture:
+            return [one.text for one in zxingcpp.read_barcodes(picture.convert("L"))]
+    import pypdfium2
+
+    try:
+        pages = [page.render(scale=220 / 72, grayscale=True).to_pil() for page in pypdfium2.PdfDocument(name)]
+    except pypdfium2.PdfiumError as problem:
+        raise ValueError(problem) from None
+    return [one.text for page in pages for one in zxingcpp.read_barcodes(page)]
 
 
 def report(proved: Proved) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Place:
 DAILY = (
     Place("/", "inbox", _("我的工作")),
     Place("/overview", "chart-bar", _("总览")),
-    Place("/items/", "files", _("工单")),
+    Place("/items/", "files", pgettext_lazy("list", "工单")),
     Place("/runs/", "player-play", _("执行")),
 )
 BUSINESS = (Place("/changes/", "git-branch", _("变更升级")),)
