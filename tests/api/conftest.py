@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from weilu.evidence.models import Entry
 from weilu.execution.models import Run
 from weilu.kernel.times import SHANGHAI, now
 from weilu.notify.models import Notice
-from weilu.records.models import RecordSheet
+from weilu.records.models import Overtime, RecordSheet
+from weilu.records.overtime import enter_overtime
 from weilu.records.queries import paper_of
 from weilu.records.scans import file_scan
 
@@ -42,7 +44,7 @@ class Told:
         """Every uid of 江州, by what it names."""
         rows: dict[str, Any] = {
             "closed item": self.closed.item, "open item": self.open.item, "run": self.run, "sheet": self.sheet,
-            "scan": self.sheet.scans.get(),
+            "scan": self.sheet.scans.get(), "overtime": Overtime.objects.get(),
             "system": self.run.item.system, "installation": self.run.installation, "customer": self.cast.jz,
             "person": self.cast.wang, "token": ApiToken.objects.get(person=self.cast.wang),
             "notice": Notice.objects.filter(person=self.cast.wang).first(),
@@ -91,6 +93,8 @@ def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
     opened = bring(cast, make_change(cast, installation, TITLE), "security")
     today = now().astimezone(SHANGHAI).date()
     make_token(cast.wang, name="夜间报表", scope=[], until=today, password=PASSWORD, address="10.0.0.1")
+    late = datetime(2026, 9, 23, 20, tzinfo=SHANGHAI)
+    enter_overtime(cast.chen, opened.item, since=late, until=late + timedelta(hours=1), reason="留守。")
     file_scan(cast.chen, sheet, data=paper_of(sheet))
     tick()
     return Told(cast, closed, opened, run, sheet)

@@ -33,6 +33,7 @@ api.add_router("", accounts.router)
 api.add_router("", jobs.router, tags=["act"])
 api.add_router("", notify.router, tags=["act"])
 api.add_router("", records.router, tags=["act"])
+api.add_router("", records.reads, tags=["read"])
 api.add_router("", evidence.router, tags=["act"])
 
 

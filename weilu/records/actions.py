@@ -25,6 +25,7 @@ from weilu.process.models import WorkItem
 from weilu.records import rules
 from weilu.records.content import ACCEPTANCE, SATISFACTION, SheetContent, checked_content
 from weilu.records.models import RecordSheet, SheetSignature, SheetSigner, Side
+from weilu.records.overtime_lines import with_overtime
 from weilu.records.paper import sheet_form
 from weilu.records.sealing import sealed_facts
 
@@ -61,17 +62,18 @@ def freeze_sheet(
     """
     sheet = draft_sheet(by, item, content, engineer=engineer)
     signers = _customer_signers(sheet.owner, customer_signers)
+    sheet.content = dict(with_overtime(item, sheet.content))
     sheet.frozen_at = at = now()
     sheet.number = take_number(sheet.owner.code, SERIES, at)
     sheet.record = canonical(_record(sheet, signers, at))
     sheet.digest, sheet.sm3, sheet.state = sha256_hex(sheet.record), sm3_hex(sheet.record), State.FROZEN
-    sheet.evidence = _stage(
+    sheet.evidence = stage_of(
         "records.sheet_frozen", sheet, by, {"sha256": sheet.digest, "sm3": sheet.sm3, "record": sheet.said}
     )
     sheet.save()
     SheetSigner.objects.bulk_create(SheetSigner(sheet=sheet, side=Side.CUSTOMER, person=person) for person in signers)
     SheetSigner.objects.create(sheet=sheet, side=Side.VENDOR, person=sheet.engineer)
-    _note(sheet, by, _("报告单 %(number)s 已定稿，等双方签署") % {"number": sheet.number}, sheet.evidence)
+    note_on(sheet, by, _("报告单 %(number)s 已定稿，等双方签署") % {"number": sheet.number}, sheet.evidence)
     announce("records.sheet_frozen", sheet=sheet)
     return sheet
 
@@ -116,7 +118,7 @@ def refuse_sheet(
         rules.check_may_refuse(facts_of(sheet), signer(by, sheet.owner_id), digest)
         reason = text.prose(reason, _("拒签原因"), field="reason", longest=1000)
         ref = _end(sheet, by, State.REFUSED, reason, "records.sheet_refused")
-        _note(sheet, by, _("甲方拒签报告单 %(number)s") % {"number": sheet.number}, ref)
+        note_on(sheet, by, _("甲方拒签报告单 %(number)s") % {"number": sheet.number}, ref)
         announce("records.sheet_refused", sheet=sheet)
         return sheet
 
@@ -133,7 +135,7 @@ def cancel_number(by: Person, sheet: RecordSheet, *, reason: str) -> RecordSheet
     rules.check_may_cancel(facts_of(sheet), by.may("sheets.cancel", sheet.owner_id))
     reason = text.prose(reason, _("作废原因"), field="reason", longest=1000)
     ref = _end(sheet, by, State.CANCELLED, reason, "records.number_cancelled")
-    _note(sheet, by, _("编号 %(number)s 已作废") % {"number": sheet.number}, ref)
+    note_on(sheet, by, _("编号 %(number)s 已作废") % {"number": sheet.number}, ref)
     announce("records.number_cancelled", sheet=sheet)
     return sheet
 
@@ -141,12 +143,12 @@ def cancel_number(by: Person, sheet: RecordSheet, *, reason: str) -> RecordSheet
 def _sign(by: Person, sheet: RecordSheet, side: str, strokes: list[Any], said: dict[str, str]) -> SheetSignature:
     drawing = digest(strokes) if strokes else ""
     data = {"side": side, "sha256": sheet.digest, "sm3": sheet.sm3, "drawing": drawing} | said
-    ref = _stage("records.sheet_signed", sheet, by, data, urgent=True)
+    ref = stage_of("records.sheet_signed", sheet, by, data, urgent=True)
     signature = SheetSignature.objects.create(
         sheet=sheet, side=side, person=by, at=now(), strokes=strokes, digest=sheet.digest, evidence=ref, **said
     )
     word = Side(side).label
-    _note(sheet, by, _("%(side)s签署报告单 %(number)s") % {"side": word, "number": sheet.number}, ref)
+    note_on(sheet, by, _("%(side)s签署报告单 %(number)s") % {"side": word, "number": sheet.number}, ref)
     announce("records.sheet_signed", sheet=sheet)
     if sheet.signatures.count() == len(Side):
         sheet.state, sheet.ended_at, sheet.ended_by = State.SIGNED, signature.at, by
@@ -160,14 +162,14 @@ def _file(sheet: RecordSheet, by: Person) -> None:
     """Keep the signed sheet as printed; what cannot be printed is not signed."""
     kept = keep(print_form("record-sheet", sheet_form(sheet)), f"{sheet.number}.pdf")
     sheet.filed = kept.sha256
-    _stage(
+    stage_of(
         "records.sheet_filed", sheet, by, {"sha256": sheet.digest, "printed": kept.sha256}, urgent=True, files=[kept]
     )
 
 
 def _seal(sheet: RecordSheet, by: Person) -> None:
     """Keep what the paper of an ended sheet is proved by (REC-4)."""
-    sheet.sealed = _stage("records.sheet_sealed", sheet, by, sealed_facts(sheet), urgent=True)
+    sheet.sealed = stage_of("records.sheet_sealed", sheet, by, sealed_facts(sheet), urgent=True)
     sheet.save()
 
 
@@ -182,7 +184,7 @@ def _opinion(opinion: str, satisfaction: str, acceptance: str) -> dict[str, str]
 
 def _end(sheet: RecordSheet, by: Person, state: str, reason: str, kind: str) -> uuid.UUID:
     sheet.state, sheet.reason, sheet.ended_at, sheet.ended_by = state, reason, now(), by
-    ref = _stage(kind, sheet, by, {"sha256": sheet.digest, "reason": reason}, urgent=True)
+    ref = stage_of(kind, sheet, by, {"sha256": sheet.digest, "reason": reason}, urgent=True)
     _seal(sheet, by)
     return ref
 
@@ -229,12 +231,12 @@ def signer(by: Person, owner_id: int) -> rules.Signer:
     return rules.Signer(by.id, by.organisation.kind == Organisation.Kind.VENDOR, frozenset(roles))
 
 
-def _stage(
+def stage_of(
     kind: str, sheet: RecordSheet, by: Person, data: dict[str, Any], *, urgent: bool = False, files: Sequence[Any] = ()
 ) -> uuid.UUID:
     said = {"number": sheet.number} | data
     return stage(kind, said, actor=by.actor, org=sheet.owner.code, item=str(sheet.item.uid), urgent=urgent, files=files)
 
 
-def _note(sheet: RecordSheet, by: Person, words: str, ref: uuid.UUID | None) -> None:
+def note_on(sheet: RecordSheet, by: Person, words: str, ref: uuid.UUID | None) -> None:
     note(sheet.item, "file", words, actor=by, link=f"/sheets/{sheet.uid}/", evidence=ref)

@@ -57,6 +57,16 @@ class Test(TypedDict):
     counts: NotRequired[str]  # 86 / 86
 
 
+class OvertimeLine(TypedDict):
+    """One person's overtime on site."""
+
+    name: str
+    since: str  # ISO 8601 with offset
+    until: str
+    minutes: int  # of it outside working time
+    reason: str
+
+
 class SheetContent(TypedDict):
     """Everything a record sheet states, apart from its number, date and signatures (REC-1).
 
@@ -80,6 +90,7 @@ class SheetContent(TypedDict):
     remaining: str  # remaining problems and what follows
     engineer: str  # name of who carried it out
     levels: NotRequired[list[Level]]
+    overtime: NotRequired[list[OvertimeLine]]  # absent when there was none; signed for separately (REC-5)
 
 
 def checked_content(given: Any) -> SheetContent:

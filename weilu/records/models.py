@@ -113,6 +113,37 @@ class SheetSignature(models.Model):
         ]
 
 
+class Overtime(Owned):
+    """Somebody of the vendor worked on site outside working hours; stands on the sheet that the item ends in."""
+
+    item = models.ForeignKey(WorkItem, models.PROTECT, related_name="overtime")
+    person = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    minutes = models.PositiveIntegerField()  # of it outside working time
+    reason = models.TextField()
+    by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=now)
+    evidence = models.UUIDField()
+
+    class Meta:
+        indexes = [models.Index(fields=["item", "since"], name="overtime_of_item")]
+
+
+class OvertimeAnswer(models.Model):
+    """The customer's word on the overtime of a sheet (REC-5): apart from the sheet's own signature, never changed."""
+
+    sheet = models.OneToOneField(RecordSheet, models.PROTECT, related_name="overtime_answer")
+    person = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=now)
+    signed = models.BooleanField()  # False: refused, for `reason`
+    reason = models.TextField(default="")
+    strokes = models.JSONField(default=list)  # as of SheetSignature
+    digest = models.CharField(max_length=64)  # of the overtime as it stands in the frozen record
+    filed = models.CharField(max_length=64, default="")  # the sheet printed again, where both had signed it before
+    evidence = models.UUIDField()
+
+
 class SheetScan(models.Model):
     """A scan of the sheet's paper as it was signed and stamped; filed by its digest, never changed."""
 

@@ -16,7 +16,8 @@ from weilu.evidence.queries import indexes
 from weilu.kernel.times import SHANGHAI
 from weilu.records.content import ACCEPTANCE, KINDS, SATISFACTION, URGENCY, WAYS
 from weilu.records.drawing import svg_of
-from weilu.records.models import RecordSheet, SheetSignature
+from weilu.records.models import OvertimeAnswer, RecordSheet, SheetSignature
+from weilu.records.overtime_lines import hours_words
 from weilu.records.proof import SIDES
 from weilu.records.sealing import checkpoint_over, entry_of, proof_text
 
@@ -74,6 +75,7 @@ def sheet_form(sheet: RecordSheet) -> dict[str, Any]:
             _half("甲方（用户单位）", "使用人：", "部门负责人：", signed.get("customer")),
             _half("乙方（服务单位）", "实施工程师：", "项目负责人：", signed.get("vendor")),
         ],
+        "overtime": _overtime(sheet),
         "proof_words": PROOF_WORDS,
         **_proof(sheet),
         **{key: content[key] for key in ("customer", "vendor", "contract", "system", "version_from", "version_to",
@@ -110,6 +112,31 @@ def _half(title: str, first: str, second: str, signature: SheetSignature | None)
             "day": _day(signature.at),
         }
     return {"title": title, "first": first, "second": second} | half
+
+
+def _overtime(sheet: RecordSheet) -> dict[str, Any]:
+    """The overtime and the customer's word on it; `rows` is empty where there was none."""
+    lines = sheet.content.get("overtime", [])
+    answer = OvertimeAnswer.objects.filter(sheet=sheet).select_related("person").first() if lines else None
+    words = ""
+    if answer is not None:
+        who = f"{answer.person.name}　{_minute(answer.at)}"
+        words = f"系统确认签名　{who}" if answer.signed else f"不认可。原因：{answer.reason}（{who}，系统确认）"
+    return {
+        "rows": [
+            {"name": line["name"], "since": _instant(line["since"]), "until": _instant(line["until"]),
+             "hours": hours_words(line["minutes"]), "reason": line["reason"]}
+            for line in lines
+        ],
+        "total": hours_words(sum(line["minutes"] for line in lines)),
+        "signed": answer is not None and answer.signed,
+        "drawing": svg_of(answer.strokes) if answer else "",
+        "name": answer.person.name if answer and answer.signed else "",
+        "instead": "未手写，以姓名代替" if answer and answer.signed and not answer.strokes else "",
+        "words": words,
+        "digest": answer.digest if answer else "",
+        "day": _day(answer.at) if answer and answer.signed else "",
+    }  # fmt: skip
 
 
 def _proof(sheet: RecordSheet) -> dict[str, Any]:

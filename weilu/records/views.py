@@ -8,19 +8,22 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from weilu.accounts.models import Person
 from weilu.accounts.reader import reader
 from weilu.documents.printing import print_form
 from weilu.evidence.files import path_of
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
-from weilu.records.actions import cancel_number, refuse_sheet, sign_sheet
+from weilu.records.actions import cancel_number, facts_of, refuse_sheet, sign_sheet
 from weilu.records.content import ACCEPTANCE, SATISFACTION
 from weilu.records.drawing import path_of as drawn_path
 from weilu.records.drawing import view_box
-from weilu.records.models import RecordSheet, Side
+from weilu.records.models import OvertimeAnswer, RecordSheet, Side
+from weilu.records.overtime_lines import overtime_digest
 from weilu.records.paper import sheet_form
 from weilu.records.queries import sheets_of, side_of
 from weilu.records.rules import PAD
+from weilu.ui.dates import span
 
 PAGE = 50
 
@@ -66,6 +69,18 @@ def filed(request: HttpRequest, uid: str) -> HttpResponse:
 
 
 @right(SIGNED_IN)
+@never_cache
+@require_GET
+def overtime_filed(request: HttpRequest, uid: str) -> HttpResponse:
+    """The sheet as it was filed once more with the customer's word on its overtime."""
+    found = RecordSheet.objects.fetch(reader(request), uid)
+    answer = OvertimeAnswer.objects.filter(sheet=found).exclude(filed="").first()
+    if answer is None:
+        raise Http404
+    return _pdf(path_of(answer.filed).read_bytes(), f"{found.number}-overtime")
+
+
+@right(SIGNED_IN)
 @require_POST
 def sign(request: HttpRequest, uid: str) -> HttpResponse:
     """Sign for one side; what was typed stays when it is refused, the password apart."""
@@ -79,7 +94,7 @@ def sign(request: HttpRequest, uid: str) -> HttpResponse:
             password=post.get("password", ""),
             address=_address(request),
             digest=post.get("digest", ""),
-            strokes=_strokes(post.get("strokes", "")),
+            strokes=strokes_in(post.get("strokes", "")),
             name_instead=post.get("name_instead") == "1",
             opinion=post.get("opinion", ""),
             satisfaction=post.get("satisfaction", ""),
@@ -137,7 +152,7 @@ def _page(request: HttpRequest, found: RecordSheet, status: int = 200, **more: A
     drawings = {
         one.side: (view_box(one.strokes), drawn_path(one.strokes)) for one in found.signatures.all() if one.strokes
     }
-    shown = {
+    shown: dict[str, Any] = {
         "sheet": found, "paper": sheet_form(found), "side": side, "side_name": Side(side).label if side else "",
         "signatures": found.signatures.select_related("person__organisation"), "drawings": drawings, "pad": PAD,
         "signers": found.signers.select_related("person__organisation").order_by("side", "id"),
@@ -148,7 +163,24 @@ def _page(request: HttpRequest, found: RecordSheet, status: int = 200, **more: A
         and not found.signatures.exists()
         and reader(request).may("sheets.cancel", found.owner_id),
     }  # fmt: skip
+    shown |= _overtime(reader(request), found, shown["paper"]["overtime"]["rows"])
+    answer = shown.get("overtime_answer")
+    if answer and answer.strokes:
+        drawings["overtime"] = (view_box(answer.strokes), drawn_path(answer.strokes))
     return render(request, "records/sheet.html", shown | more, status=status)
+
+
+def _overtime(person: Person, found: RecordSheet, rows: list[Any]) -> dict[str, Any]:
+    """What the page shows of overtime, and whether it offers `person` to answer it: the action decides."""
+    if not rows:
+        return {}
+    hours = [span(line["minutes"], days=False) for line in found.content["overtime"]]
+    answer = OvertimeAnswer.objects.filter(sheet=found).select_related("person__organisation").first()
+    asked = found.state not in ("draft", "cancelled") and person.id in facts_of(found).customer_signers
+    return {
+        "overtime_rows": list(zip(rows, hours, strict=True)), "overtime_answer": answer,
+        "overtime_digest": overtime_digest(found), "may_answer": asked and not answer,
+    }  # fmt: skip
 
 
 def refused_here(request: HttpRequest, found: RecordSheet, refused: Refused, form: str) -> HttpResponse:
@@ -158,7 +190,7 @@ def refused_here(request: HttpRequest, found: RecordSheet, refused: Refused, for
     return _page(request, found, 409, refused=refused, refused_form=form, typed=typed)
 
 
-def _strokes(given: str) -> Any:
+def strokes_in(given: str) -> Any:
     """The pad's strokes; None when they cannot be read, which the rule answers."""
     try:
         return json.loads(given or "[]")
