@@ -11,7 +11,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from weilu.accounts.actions import add_person, found_organisation, give_role, name_head
+from weilu.accounts.actions import add_person, found_organisation, give_role
+from weilu.accounts.house import name_head
 from weilu.accounts.models import Department, Organisation, Person
 from weilu.process.actions import publish_flow
 from weilu.systems.actions import name_users, register_installation, register_system

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tests.support.unchanged import Refusal, refusal_of
-from weilu.accounts.actions import add_person, end_role, found_organisation, give_role, name_head, sign_in
+from weilu.accounts.actions import add_person, end_role, found_organisation, give_role, sign_in
+from weilu.accounts.house import name_head
 from weilu.accounts.models import Department, Grant, Organisation, Person, RoleHolding
 from weilu.accounts.queries import customers_with_people
 from weilu.evidence.models import Staged
@@ -27,7 +28,7 @@ def act(name: str, by: Person, cast) -> None:
     {
         "add_person": lambda: add_person(by, cast.jz, **NEW),
         "give_role": lambda: give_role(by, cast.sun, cast.jz, "engineer"),
-        "end_role": lambda: end_role(by, cast.chen, cast.jz, "engineer"),
+        "end_role": lambda: end_role(by, cast.li, cast.jz, "department_head"),
         "name_head": lambda: name_head(by, department, cast.wang),
         "found_organisation": lambda: found_organisation(by, code="XX", name="新单位", short_name="新"),
     }[name]()
@@ -87,14 +88,14 @@ def test_a_person_of_a_vendor_sees_a_customer_by_role_and_loses_sight_with_the_l
 
 
 def test_a_customers_own_person_keeps_sight_without_any_role(cast):
-    end_role(cast.zheng, cast.wu, cast.jz, "security_office")
+    end_role(cast.zheng, cast.wu, cast.jz, "security_office", anyway="调走了")
 
     assert anew(cast.wu).owner_codes == frozenset({"JZ"})
     assert anew(cast.wu).rights == frozenset()
 
 
 def test_a_role_that_ended_is_given_again_and_both_periods_stay(cast):
-    end_role(cast.zheng, cast.chen, cast.jz, "engineer")
+    end_role(cast.zheng, cast.chen, cast.jz, "engineer", anyway="调走了")
     assert Person.objects.holding("engineer", cast.jz).count() == 0
     between = now()
 
@@ -105,6 +106,12 @@ def test_a_role_that_ended_is_given_again_and_both_periods_stay(cast):
     assert list(Person.objects.holding("engineer", cast.jz, between)) == []
     assert RoleHolding.objects.filter(person=cast.chen, role="engineer").count() == 2
     assert anew(cast.chen).owner_codes == frozenset({"JZ"})
+
+
+def test_a_role_that_ended_is_over_also_for_who_holds_another_one(cast):
+    end_role(cast.zheng, cast.li, cast.jz, "department_head")
+    assert list(Person.objects.holding("department_head", cast.jz)) == []
+    assert cast.li in Person.objects.holding("requester", cast.jz)
 
 
 def test_who_holds_no_such_role_cannot_lose_it(cast):
@@ -187,7 +194,7 @@ def test_the_people_page_shows_only_customers_one_sees(cast):
     own = ["王敏", "李建国", "赵立新", "钱文远", "吴静", "郑洁"]
     assert shown(cast.wang) == shown(cast.chen) == [("JZ", own, ["陈航", "周毅"])]
     assert shown(cast.sun) == shown(cast.he) == [("HN", ["何琳"], ["孙莉"])]
-    end_role(cast.zheng, cast.zhou, cast.jz, "development_head")
+    end_role(cast.zheng, cast.zhou, cast.jz, "development_head", anyway="调走了")
     assert shown(cast.zhou) == []
     assert shown(cast.wang) == [("JZ", own, ["陈航"])]
 

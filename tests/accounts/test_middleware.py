@@ -65,7 +65,7 @@ def test_with_the_last_role_the_pages_of_roles_close(cast):
     client = Client()
     client.force_login(cast.wu)
     assert client.get("/evidence/").status_code == 200
-    end_role(cast.zheng, cast.wu, cast.jz, "security_office")
+    end_role(cast.zheng, cast.wu, cast.jz, "security_office", anyway="调走了")
     assert client.get("/evidence/").status_code == 403
     assert client.get("/").status_code == 200  # who is still in the house keeps their own list
 

@@ -98,7 +98,8 @@ def test_a_role_is_ended_and_its_period_stays(cast: Cast):
     zheng = signed_in(cast.zheng)
     before = held(cast.wang)
 
-    answer = zheng.post(f"/people/{cast.wang.uid}/end", {"owner": cast.jz.uid, "role": "requester"})
+    ends = {"owner": cast.jz.uid, "role": "requester", "anyway": "调走了"}
+    answer = zheng.post(f"/people/{cast.wang.uid}/end", ends)
 
     assert answer["Location"] == f"/people/{cast.wang.uid}/"
     assert held(cast.wang) == [role for role in before if role != "requester"]
@@ -109,7 +110,7 @@ def test_a_role_is_ended_and_its_period_stays(cast: Cast):
 
 def test_whoever_lost_the_last_role_as_a_vendor_is_no_longer_shown(cast: Cast):
     answer = signed_in(cast.zheng).post(
-        f"/people/{cast.zhou.uid}/end", {"owner": cast.jz.uid, "role": "development_head"}
+        f"/people/{cast.zhou.uid}/end", {"owner": cast.jz.uid, "role": "development_head", "anyway": "合同到期"}
     )
 
     assert answer["Location"] == "/people/"

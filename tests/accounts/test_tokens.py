@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Cast
 from tests.support.unchanged import Refusal, every_row, refusal_of
-from weilu.accounts.actions import end_role
+from weilu.accounts.actions import end_role, give_role
 from weilu.accounts.credentials import ApiToken, Guesses
 from weilu.accounts.models import Person
 from weilu.accounts.rules import MOST_TOKENS, SCOPES, WORK
@@ -147,6 +147,7 @@ def test_inside_its_scope_a_token_acts_without_the_token_of_the_pages(cast: Cast
 
 def test_a_token_never_does_more_than_its_maker_may_now(cast: Cast):
     _token, secret = made(cast.zheng, "people.manage")
+    give_role(cast.zheng, cast.wu, cast.jz, "administrator")
     end_role(cast.zheng, cast.zheng, cast.jz, "administrator")
     calls(secret, "items")
     before = every_row()

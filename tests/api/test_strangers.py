@@ -36,7 +36,6 @@ OF_NOBODY = {
     "/api/v1/notify/mark_all_read": 200,
     "/api/v1/notify/choose": 409,
     "/api/v1/notify/confirm_address": 409,
-    "/api/v1/accounts/found_organisation": 409,
     "/api/v1/accounts/make_token": 409,
     "/api/v1/accounts/change_password": 409,
     "/api/v1/accounts/enrol_second_factor": 409,

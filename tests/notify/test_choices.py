@@ -65,6 +65,7 @@ def test_the_page_keeps_what_was_chosen_and_evidence_has_no_address(cast: Cast):
     assert {kind: wanted(kept, kind) for kind in KINDS} == {
         "waits": "digest", "reminder": "now", "escalation": "now", "requested": "digest", "copy": "inbox",
         "system": "digest",
+        "security": "now",
     }  # fmt: skip
     record = json.loads(bytes(Staged.objects.get(kind="notify.chosen").record))
     assert record["data"]["domain"] == "jz.example.cn"

@@ -339,7 +339,7 @@ def test_who_has_lost_the_role_no_longer_signs_and_nothing_changes(cast):
     from weilu.accounts.actions import end_role
 
     item = opened(cast, CHECK + LAST)
-    end_role(cast.zheng, cast.qian, cast.jz, "leader")
+    end_role(cast.zheng, cast.qian, cast.jz, "leader", anyway="调走了")
     before = state_of_everything()
 
     with pytest.raises(Refused, match="ROL-1") as refused:
@@ -355,7 +355,7 @@ def test_whose_grant_has_ended_sees_no_work_of_that_customer(cast):
 
     item = opened(cast, "  - {key: plan, title: 方案, who: contract_engineer}\n" + CHECK + LAST)
     assert [row.item for row in todo(cast.chen)] == [item]
-    end_role(cast.zheng, cast.chen, cast.jz, "engineer")
+    end_role(cast.zheng, cast.chen, cast.jz, "engineer", anyway="调走了")
 
     chen = Person.objects.get(id=cast.chen.id)
     assert (todo(chen), done(chen), counts(chen)) == ([], [], {"todo": 0, "done": 0, "mine": 0})

@@ -33,6 +33,9 @@ class Organisation(models.Model):
     short_name = models.CharField(max_length=30)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     second_factor_required = models.BooleanField(default=False)  # of its own people, at sign-in
+    keeper = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="kept"
+    )  # the customer that registered a vendor here and adds its people
 
     def __str__(self) -> str:
         return self.name
@@ -44,6 +47,7 @@ class Department(models.Model):
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="departments")
     name = models.CharField(max_length=60)
     head = models.ForeignKey("Person", models.PROTECT, null=True, related_name="heads")
+    closed_at = models.DateTimeField(null=True)  # nobody joins it any more; its name is free again
 
     def __str__(self) -> str:
         return self.name
@@ -58,8 +62,13 @@ class People(BaseUserManager["Person"]):
         """Active people who hold `role` towards the customer `owner` at the instant `at`."""
         at = at or now()
         return (
-            self.filter(is_active=True, holdings__role=role, holdings__owner=owner)
-            .filter(Q(holdings__until=None) | Q(holdings__until__gt=at), holdings__since__lte=at)
+            self.filter(  # in one call: each further one could mean another of their holdings
+                Q(holdings__until=None) | Q(holdings__until__gt=at),
+                is_active=True,
+                holdings__role=role,
+                holdings__owner=owner,
+                holdings__since__lte=at,
+            )
             .order_by("id")
             .distinct()
         )

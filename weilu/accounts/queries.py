@@ -4,6 +4,8 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from django.db.models import Q
+
 from weilu.accounts.credentials import SecondFactor
 from weilu.accounts.models import Grant, Organisation, Person, RoleHolding
 from weilu.accounts.roles import ROLES, Role
@@ -64,6 +66,19 @@ def managed_customers(person: Person) -> list[Organisation]:
     return list(Organisation.objects.filter(id__in=managed).order_by("code"))
 
 
+def kept_organisations(person: Person) -> list[Organisation]:
+    """Where `person` may add people: the customers they manage, and the vendors that those have registered."""
+    managed = managed_customers(person)
+    kept = Organisation.objects.filter(keeper__in=managed).order_by("code")
+    return managed + list(kept.select_related("keeper"))
+
+
+def keeps(by: Person, organisation: Organisation) -> bool:
+    """Whether `by` adds and amends people of this organisation."""
+    own = by.may("people.manage", organisation.id)
+    return own or bool(organisation.keeper_id and by.may("people.manage", organisation.keeper_id))
+
+
 def manages(by: Person, person: Person) -> bool:
     """Whether `by` manages the people of a customer that `person` sees."""
     managed = [owner for owner, rights in by.rights_by_owner.items() if "people.manage" in rights]
@@ -76,12 +91,23 @@ def has_second_factor(person: Person) -> bool:
 
 
 def person_seen(reader: Person, uid: uuid.UUID | str) -> Person:
-    """Somebody who sees a customer that `reader` sees too; raises NotVisible."""
-    near = Grant.objects.in_force(now()).filter(organisation_id__in=reader.owner_ids).values("person_id")
-    found = Person.objects.filter(id__in=near, uid=uid).select_related("department").first()
+    """Somebody who sees a customer that `reader` sees too, or works where `reader` manages; raises NotVisible."""
+    found = Person.objects.filter(_near(reader), uid=uid).select_related("department").first()
     if found is None:
         raise NotVisible(str(uid))
     return found
+
+
+def person_known(reader: Person, person: Person) -> bool:
+    """Whether `person` exists for `reader`, as `person_seen` has it."""
+    return Person.objects.filter(_near(reader), id=person.id).exists()
+
+
+def _near(reader: Person) -> Q:
+    near = Q(id__in=Grant.objects.in_force(now()).filter(organisation_id__in=reader.owner_ids).values("person_id"))
+    if managed := [owner for owner, rights in reader.rights_by_owner.items() if "people.manage" in rights]:
+        near |= Q(organisation__in=managed) | Q(organisation__keeper__in=managed)
+    return near
 
 
 @dataclass

@@ -1,13 +1,16 @@
 """When sign-in waits, and what a token opens."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from weilu.accounts.roles import RIGHTS
+from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import Refused
+
+NO_STEP_SKIPPED = Clause("CHG-1")
 
 TRIES = 5  # failures of one account from one address, or on a known device, before it locks
 TRIES_OF_ACCOUNT = 20  # failures of one account from anywhere
@@ -146,6 +149,43 @@ def check_scope(scope: Container[str], action: str) -> None:
     if needed not in scope:
         lacking = _("这个访问令牌的范围不含「%(scope)s」") % {"scope": SCOPES[needed]}
         raise Refused(lacking, help=_("换一个范围够的令牌"))
+
+
+def check_managed(managed: bool) -> None:
+    """Somebody must be left who can give roles: what ends here could never be mended on a page."""
+    if not managed:
+        raise Refused(
+            _("这样就没有系统管理员了，没有人能再给角色"), help=_("先把系统管理员的角色给另一个人"), field="role"
+        )
+
+
+def check_no_new_gap(new: Sequence[str], anyway: str) -> None:
+    """NO_STEP_SKIPPED: nobody is taken away who a flow or an open item needs, unless it is said why it must be."""
+    if new and not anyway:
+        reason = _("这样就没有人能办：%(gaps)s") % {"gaps": _("；").join(new)}
+        help = _("先把角色给别人，把在等的工单转办。人已经不在的，写明原因后仍可结束")
+        raise Refused(reason, NO_STEP_SKIPPED, help=help, field="anyway")
+
+
+def check_empty(name: str, people: int) -> None:
+    """A department is closed once nobody works there."""
+    if people:
+        words = {"name": name, "people": people}
+        raise Refused(_("%(name)s还有 %(people)d 人。先改他们的部门，再撤销") % words, field="department")
+
+
+def check_not_oneself(own: bool) -> None:
+    """Nobody ends their own work by a slip of the hand."""
+    if own:
+        raise Refused(_("自己离开要由另一位系统管理员办"), who="administrator")
+
+
+def check_all_can_enrol(names: Sequence[str]) -> None:
+    """The second step is asked only of people who can turn it on: that takes a password which Weilu can check."""
+    if names:
+        words = {"count": len(names), "names": _("、").join(names[:5])}
+        reason = _("有 %(count)d 人没有维录能核对的密码，开不了两步验证，会登录不了：%(names)s") % words
+        raise Refused(reason, help=_("他们在单位统一身份登录，两步验证在那里要求"), field="required")
 
 
 def check_may_end(own: bool, manages: bool) -> None:

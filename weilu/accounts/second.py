@@ -7,11 +7,13 @@ from datetime import datetime
 from hashlib import sha256
 
 import pyotp
+from django.conf import settings
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from weilu.accounts import rules
-from weilu.accounts.actions import check_password
+from weilu.accounts.actions import check_password, may_keep
 from weilu.accounts.credentials import RecoveryCode, SecondFactor
 from weilu.accounts.guesses import counted
 from weilu.accounts.models import Organisation, Person
@@ -82,7 +84,7 @@ def confirm_second_factor(by: Person, *, code: str) -> list[str]:
 def reset_second_factor(by: Person | None, person: Person) -> None:
     """Take the second factor from who lost it; by who administers their organisation, or (None) on the machine."""
     if by is not None:
-        rules.check_may_end(False, by.may("people.manage", person.organisation_id))
+        may_keep(by, person.organisation)
     if not has_second_factor(person):
         raise Refused(_("%(name)s 没有开启两步验证") % {"name": person.name})
     _remove(person)
@@ -94,6 +96,8 @@ def reset_second_factor(by: Person | None, person: Person) -> None:
 def require_second_factor(by: Person, organisation: Organisation, *, required: bool) -> None:
     """Ask everybody of an organisation for the second step from now on, or no longer."""
     rules.check_may_end(False, by.may("people.manage", organisation.id))
+    if required and settings.LDAP is None:
+        rules.check_all_can_enrol(_without_password(organisation))
     changed = Organisation.objects.filter(id=organisation.id, second_factor_required=not required)
     if not changed.update(second_factor_required=required):
         raise Refused(_("已经是这样了"))
@@ -113,6 +117,13 @@ def second_step(person: Person, code: str, address: str, *, device: str = "") ->
         data = {"person": person.actor, "second": how}
         stage("accounts.signed_in", data, actor=person.actor, org=person.organisation.code)
     return person
+
+
+def _without_password(organisation: Organisation) -> list[str]:
+    """Who signs in elsewhere only, and could not confirm by a password that they turn the second step on."""
+    people = Person.objects.filter(organisation=organisation, is_active=True, second_factor=None)
+    people = people.filter(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    return list(people.order_by("id").values_list("name", flat=True))
 
 
 def pending(person: Person) -> str:

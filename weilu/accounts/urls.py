@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from weilu.accounts import mine, oidc_pages, people, second_pages, views
+from weilu.accounts import house_pages, mine, oidc_pages, people, second_pages, views
 
 app_name = "accounts"
 urlpatterns = [
@@ -22,6 +22,13 @@ urlpatterns = [
     path("people/", people.people, name="people"),
     path("people/add", people.add, name="add"),
     path("people/call-in", people.call_in, name="call-in"),
+    path("people/roles", house_pages.roles, name="roles"),
+    path("people/organisations/", house_pages.organisations, name="organisations"),
+    path("people/organisations/<uuid:uid>/", house_pages.organisation, name="organisation"),
+    path("people/organisations/<uuid:uid>/change", house_pages.change, name="change-organisation"),
+    path("people/<uuid:uid>/amend", house_pages.amend, name="amend"),
+    path("people/<uuid:uid>/let-go", house_pages.part, name="let-go"),
+    path("people/<uuid:uid>/take-back", house_pages.bring_back, name="take-back"),
     path("people/<uuid:uid>/", people.person, name="person"),
     path("people/<uuid:uid>/give", people.give, name="give"),
     path("people/<uuid:uid>/reset-second-factor", second_pages.reset, name="reset-second-factor"),

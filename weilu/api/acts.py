@@ -8,7 +8,7 @@ from ninja import Router, Schema
 from pydantic import AwareDatetime
 
 from weilu.accounts import actions as accounts
-from weilu.accounts.models import Department, Organisation, Person
+from weilu.accounts.models import Organisation, Person
 from weilu.accounts.reader import address_of, reader
 from weilu.changes import actions as changes
 from weilu.changes.queries import change_of
@@ -132,13 +132,6 @@ class FlowIn(Schema):
     source: str
 
 
-class OrganisationIn(Schema):
-    code: str
-    name: str
-    short_name: str
-    kind: str = "customer"
-
-
 class PersonIn(Schema):
     organisation: str
     username: str
@@ -152,12 +145,6 @@ class RoleIn(Schema):
     owner: str
     person: str
     role: str
-
-
-class HeadIn(Schema):
-    owner: str
-    department: str
-    person: str
 
 
 class SystemIn(Schema):
@@ -305,11 +292,6 @@ def mark_all_read(request: HttpRequest) -> Done:
     return Done()
 
 
-@router.post("/accounts/found_organisation", response=Done)
-def found_organisation(request: HttpRequest, act: OrganisationIn) -> Done:
-    return Done(uid=str(accounts.found_organisation(reader(request), **act.dict()).uid))
-
-
 @router.post("/accounts/add_person", response=Done)
 def add_person(request: HttpRequest, act: PersonIn) -> Done:
     fields = act.dict(exclude={"organisation"})
@@ -319,22 +301,6 @@ def add_person(request: HttpRequest, act: PersonIn) -> Done:
 @router.post("/accounts/give_role", response=Done)
 def give_role(request: HttpRequest, act: RoleIn) -> Done:
     accounts.give_role(reader(request), somebody(request, act.person), owner_named(request, act.owner), act.role)
-    return Done()
-
-
-@router.post("/accounts/end_role", response=Done)
-def end_role(request: HttpRequest, act: RoleIn) -> Done:
-    accounts.end_role(reader(request), somebody(request, act.person), owner_named(request, act.owner), act.role)
-    return Done()
-
-
-@router.post("/accounts/name_head", response=Done)
-def name_head(request: HttpRequest, act: HeadIn) -> Done:
-    owner = owner_named(request, act.owner)
-    department = Department.objects.filter(organisation=owner, name=_name(act.department)).first()
-    if department is None:
-        raise NotVisible(act.department)
-    accounts.name_head(reader(request), department, somebody(request, act.person))
     return Done()
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from django.db import transaction
 
-from weilu.accounts.actions import add_person, give_role, name_head
+from weilu.accounts.actions import add_person, give_role
+from weilu.accounts.house import name_head
 from weilu.accounts.models import Department, Organisation, Person
 from weilu.cli import seed_words as words
 from weilu.demo import FLOWS, make_cast

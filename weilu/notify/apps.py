@@ -8,7 +8,7 @@ class NotifyConfig(AppConfig):
     def ready(self) -> None:
         from weilu.jobs.kinds import register
         from weilu.kernel.events import subscribe
-        from weilu.notify import mailing
+        from weilu.notify import mailing, security
         from weilu.notify.actions import put_on_record_again
         from weilu.notify.queries import unread_count
         from weilu.ui import shell
@@ -16,4 +16,5 @@ class NotifyConfig(AppConfig):
         register(mailing.SEND)
         register(mailing.DIGESTS)
         subscribe("jobs.tried_again", put_on_record_again)
+        subscribe("accounts.gap_left", security.on_gap_left)
         shell.count_at(shell.NOTICES, unread_count)

@@ -19,8 +19,8 @@ class NoticeKind:
     usual: str  # what holds for whoever has given an address and chosen nothing else
 
 
-WAITS, REQUESTED, COPY, REMINDER, ESCALATION, SYSTEM = (
-    "waits", "requested", "copy", "reminder", "escalation", "system",
+WAITS, REQUESTED, COPY, REMINDER, ESCALATION, SYSTEM, SECURITY = (
+    "waits", "requested", "copy", "reminder", "escalation", "system", "security",
 )  # fmt: skip
 KINDS = {
     kind.key: kind
@@ -31,6 +31,7 @@ KINDS = {
         NoticeKind(REQUESTED, _("我发起的"), _("被退回、已办结"), When.DIGEST),
         NoticeKind(COPY, _("抄送给我"), _("只需知道，不需要办理"), When.DIGEST),
         NoticeKind(SYSTEM, _("我用的系统"), _("升级说明"), When.DIGEST),
+        NoticeKind(SECURITY, _("安全与人员"), _("安全告警；有步骤没有人能办"), When.NOW),
     )
 }
 

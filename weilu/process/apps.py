@@ -7,9 +7,10 @@ class ProcessConfig(AppConfig):
     label = "process"
 
     def ready(self) -> None:
+        from weilu.accounts.needs import register_need
         from weilu.jobs.kinds import register
         from weilu.notify.kinds import ESCALATION, REMINDER, WAITS, register_relevance
-        from weilu.process import deadlines, notices
+        from weilu.process import deadlines, gaps, notices
         from weilu.process.search import teach
         from weilu.process.tallies import FOLD
 
@@ -17,5 +18,6 @@ class ProcessConfig(AppConfig):
         for kind in (notices.WAITING, notices.REQUESTER, notices.SETTLE, deadlines.WATCH, deadlines.SWEEP, FOLD):
             register(kind)
         notices.subscribe_all()
+        register_need(gaps.gaps, gaps.uses)
         register_relevance((WAITS, REMINDER), notices.still_waiting)
         register_relevance((ESCALATION,), notices.still_open)

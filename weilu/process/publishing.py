@@ -188,7 +188,12 @@ def _passed_by(step: Step, own: Required, kind: Kind) -> Iterable[str]:
 
 def faults_of_people(flow: Flow, kind: Kind, owner: Organisation) -> list[str]:
     """Why steps of `flow` could never be met by the people who exist towards `owner`; empty when all can."""
-    named = {who for step in flow.steps for who in step.who}
+    return faults_of_staff(flow, journeys(flow, kind), staff_of(flow, kind, owner))
+
+
+def staff_of(flow: Flow, kind: Kind, owner: Organisation, named: Callable[[Who], str] = str) -> Staff:
+    """Who exists towards `owner` of all whom `flow` asks for; `named` says what an entry is called in sentences."""
+    asked = {who for step in flow.steps for who in step.who}
     opening = [role for role in ROLES if kind.right in ROLES[role].rights]
     requesters = {
         one.id: one.department.head_id if one.department else None
@@ -198,12 +203,12 @@ def faults_of_people(flow: Flow, kind: Kind, owner: Organisation) -> list[str]:
     active = set(
         Person.objects.filter(id__in=filter(None, requesters.values()), is_active=True).values_list("id", flat=True)
     )
-    staff = Staff(
+    return Staff(
         requesters={one: head if head in active else None for one, head in requesters.items()},
-        holders={who: found for who in named if (found := _holders(who, owner)) is not None},
+        holders={who: found for who in asked if (found := _holders(who, owner)) is not None},
         owners=frozenset(Person.objects.filter(organisation=owner, is_active=True).values_list("id", flat=True)),
+        named=named,
     )
-    return faults_of_staff(flow, journeys(flow, kind), staff)
 
 
 def _holders(who: Who, owner: Organisation) -> frozenset[int] | None:

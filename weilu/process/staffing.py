@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
@@ -21,6 +21,7 @@ class Staff:
     requesters: Mapping[int, int | None]  # who may open such an item, each with the head of their department
     holders: Mapping[Who, People]  # of the roles, contracts and names that the flow asks for
     owners: People  # who can own a system's backups
+    named: Callable[[Who], str] = str  # what an entry is called: as it is written, or as people say it
 
 
 def journeys(flow: Flow, kind: Kind) -> list[list[Step]]:
@@ -34,17 +35,22 @@ def journeys(flow: Flow, kind: Kind) -> list[list[Step]]:
 
 def faults_of_staff(flow: Flow, ways: Sequence[Sequence[Step]], staff: Staff) -> list[str]:
     """Why steps could never be met by these people, each with its line; empty when some choice meets them all."""
-    faults = [in_line(step.line, fault) for step in flow.steps for fault in _alone(step, staff)]
-    if faults:
-        return faults
+    return [in_line(step.line, words) for step, words in unmet(flow, ways, staff)]
+
+
+def unmet(flow: Flow, ways: Sequence[Sequence[Step]], staff: Staff) -> list[tuple[Step, str]]:
+    """The steps that could never be met by these people, each with why; empty when some choice meets them all."""
+    found = [(step, words) for step in flow.steps for words in unmet_alone(step, staff)]
+    if found:
+        return found
     stuck = [_Search(way, staff).stuck() for way in ways]
-    return list(dict.fromkeys(in_line(one.step.line, _words(flow, one)) for one in stuck if one is not None))
+    return list(dict.fromkeys((one.step, _words(flow, one)) for one in stuck if one is not None))
 
 
-def _alone(step: Step, staff: Staff) -> Iterator[str]:
+def unmet_alone(step: Step, staff: Staff) -> Iterator[str]:
     """What a step lacks whoever acted before it."""
     groups = {who: _everybody(who, staff) for who in step.who}
-    empty = [str(who) for who, people in groups.items() if people is not None and not people]
+    empty = [staff.named(who) for who, people in groups.items() if people is not None and not people]
     if empty:
         yield _("「%(step)s」要的 %(who)s 没有人") % {"step": _(step.title), "who": _("、").join(empty)}
         return
