@@ -78,7 +78,9 @@ def test_an_export_needs_its_right_and_goes_on_record(client, cast, log):
     client.force_login(cast.wu)
     assert "2 条记录" in client.get(f"/evidence/item/{ITEM}.zip").content.decode()
     assert log.count() == 2
-    answer = client.post(f"/evidence/item/{ITEM}.zip")
+    refused = client.post(f"/evidence/item/{ITEM}.zip")
+    assert (refused.status_code, "用途没有写明" in refused.content.decode(), log.count()) == (409, True, 2)
+    answer = client.post(f"/evidence/item/{ITEM}.zip", {"purpose": "核对升级记录"})
     names = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))).namelist()
     assert sum("/records/" in name for name in names) == 3
     assert Entry.objects.get(kind="evidence.exported").actor == cast.wu.actor
@@ -86,7 +88,7 @@ def test_an_export_needs_its_right_and_goes_on_record(client, cast, log):
 
 def test_pages_ask_the_database_a_fixed_number_of_times(client, cast, log, django_assert_max_num_queries):
     client.force_login(cast.wu)
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(30):
         assert client.get("/evidence/").status_code == 200
 
 
@@ -191,5 +193,5 @@ def test_the_page_asks_as_much_for_three_witnesses_as_for_one(client, cast, log,
         home = new_witness(tmp_path / str(number), parse_vkey(public_vkey()), f"w{number}.test/witness")
         retire_witness(None, enrol(home), why="换了机器")
     client.force_login(cast.wu)
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(30):
         assert client.get("/evidence/").status_code == 200

@@ -95,6 +95,7 @@ NEEDS = {  # the scope an action needs, where that is not WORK; by name, then by
     "accounts": "people.manage",
     "systems": "systems.manage",
     "process.publish_flow": "flows.publish",
+    "evidence.set_retention": "retention.set",
     "changes.request_change": "changes.request",
     "records.cancel_number": "sheets.cancel",
 }

@@ -7,7 +7,7 @@ from ninja import Router, Schema
 
 from weilu.accounts.reader import reader
 from weilu.api.acts import Done
-from weilu.evidence import reopening, witnesses
+from weilu.evidence import keeping, reopening, witnesses
 from weilu.evidence.models import Witness
 from weilu.evidence.queries import fetch_witness
 from weilu.kernel.refused import NotVisible
@@ -40,6 +40,19 @@ class ReopenIn(Schema):
 
     origin: str
     witnessed: str
+
+
+class RetentionIn(Schema):
+    """`months` by register: looks, notices, sessions, jobs and whatever else is kept for a time."""
+
+    owner: str
+    months: dict[str, int]
+
+
+@router.post("/evidence/set_retention", response=Done)
+def set_retention(request: HttpRequest, body: RetentionIn) -> Done:
+    keeping.set_retention(reader(request), org=body.owner, months=body.months)
+    return Done()
 
 
 @router.post("/evidence/reopen_log", response=Done)

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from weilu.accounts.reader import reader
 from weilu.changes import actions, forms, pages
 from weilu.changes.models import Feedback
-from weilu.changes.queries import change_of, change_view, installation_of, installations_of
+from weilu.changes.queries import ChangeView, change_of, change_view, installation_of, installations_of
+from weilu.evidence.looking import seen
 from weilu.kernel.refused import Refused, Stale
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.process import columns, lists
@@ -67,8 +68,17 @@ def change(request: HttpRequest, uid: str) -> HttpResponse:
     return _page(request, uid)
 
 
-def _page(request: HttpRequest, uid: str, held: forms.Held | None = None, status: int = 200) -> HttpResponse:
+def _opened(request: HttpRequest, uid: str) -> ChangeView:
+    """The change of this page; whoever is not the customer's own is registered as having looked at it (CON-9)."""
     found = change_view(reader(request), uid)
+    item = found.change.item
+    if request.method == "GET" and reader(request).organisation_id != item.owner_id:
+        seen(request, org=item.owner.code, kind="item", what=item.uid, words=item.number, item=str(item.uid))
+    return found
+
+
+def _page(request: HttpRequest, uid: str, held: forms.Held | None = None, status: int = 200) -> HttpResponse:
+    found = _opened(request, uid)
     old = request.GET.get("old", "")
     shown = pages.change_page(found, reader(request), int(old) if old.isascii() and old.isdigit() else 0)
     shown["one"] = ONE in (request.POST if request.method == "POST" else request.GET)
@@ -118,7 +128,7 @@ def _next(request: HttpRequest, item: Any, said: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def send_back(request: HttpRequest, uid: str) -> HttpResponse:
     """Return the item to an earlier step, with a reason."""
-    found = change_view(reader(request), uid)
+    found = _opened(request, uid)
     entries = forms.typed(request.POST, "to", "words")
     refused = None
     if request.method == "POST":
@@ -129,7 +139,7 @@ def send_back(request: HttpRequest, uid: str) -> HttpResponse:
             )
             return _next(request, item, _("已退回 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused, found = _of_a_field(problem), change_view(reader(request), uid)
+            refused, found = _of_a_field(problem), _opened(request, uid)
     shown = {"view": found.view, "item": found.change.item, "typed": entries, "refused": refused}
     return render(request, "changes/return.html", shown, status=409 if refused else 200)
 
@@ -138,7 +148,7 @@ def send_back(request: HttpRequest, uid: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def need(request: HttpRequest, uid: str) -> HttpResponse:
     """The need: its versions to read and, for whom the step waits, the analysis or a new wording."""
-    found = change_view(reader(request), uid)
+    found = _opened(request, uid)
     form = pages.form_of(found)
     entries = forms.typed(request.POST, "need", "analysis", "feasible")
     refused = None
@@ -148,7 +158,7 @@ def need(request: HttpRequest, uid: str) -> HttpResponse:
             item = found.change.item
             return _next(request, item, _("已提交 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused, found = _of_a_field(problem), change_view(reader(request), uid)
+            refused, found = _of_a_field(problem), _opened(request, uid)
     elif found.needs:
         entries |= {"need": found.needs[0].text, "analysis": found.change.analysis}
     shown = pages.need_page(found) | {"form": form, "typed": entries, "refused": refused}
@@ -170,7 +180,7 @@ def _keep_need(request: HttpRequest, change: Any, form: str, entries: dict[str, 
 @require_http_methods(["GET", "POST"])
 def plan(request: HttpRequest, uid: str) -> HttpResponse:
     """The plan: written by the engineer at the design, or read."""
-    found = change_view(reader(request), uid)
+    found = _opened(request, uid)
     entries: dict[str, Any] = forms.typed(request.POST, *forms.PLAN_FIELDS) | {"criteria": forms.criteria(request.POST)}
     refused = None
     if request.method == "POST":
@@ -182,7 +192,7 @@ def plan(request: HttpRequest, uid: str) -> HttpResponse:
             said = _("已送审 %(number)s 方案第 %(version)d 版") % {"number": item.number, "version": kept.number}
             return _next(request, item, said)
         except Refused as problem:
-            refused, found = _of_a_field(problem), change_view(reader(request), uid)
+            refused, found = _of_a_field(problem), _opened(request, uid)
     elif found.plans:
         entries = forms.from_plan(found.plans[0].content)
     entries["criteria"] = forms.with_blanks(entries["criteria"])
@@ -194,7 +204,7 @@ def plan(request: HttpRequest, uid: str) -> HttpResponse:
 @require_GET
 def compare(request: HttpRequest, uid: str) -> HttpResponse:
     """Two versions of the plan beside each other, every line."""
-    found = change_view(reader(request), uid)
+    found = _opened(request, uid)
     chosen = [request.GET.get(name, "") for name in ("old", "new")]
     numbers = [int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0 for value in chosen]
     return render(request, "changes/compare.html", pages.compare_page(found, *numbers))
@@ -213,7 +223,7 @@ def run(request: HttpRequest, uid: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def feedback(request: HttpRequest, uid: str) -> HttpResponse:
     """What the requester says of the result."""
-    found = change_view(reader(request), uid)
+    found = _opened(request, uid)
     entries = forms.typed(request.POST, "works", "opinion", "satisfaction")
     refused = None
     if request.method == "POST":
@@ -226,7 +236,7 @@ def feedback(request: HttpRequest, uid: str) -> HttpResponse:
             item = found.change.item
             return _next(request, item, _("已反馈 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused, found = _of_a_field(problem), change_view(reader(request), uid)
+            refused, found = _of_a_field(problem), _opened(request, uid)
     shown = {
         "found": found, "item": found.change.item, "view": found.view, "typed": entries, "refused": refused,
         "asked": pages.form_of(found) == "feedback", "levels": Feedback.Satisfaction.choices,

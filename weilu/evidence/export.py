@@ -1,4 +1,6 @@
-"""Evidence of an item, or of an organisation, as a folder that anybody can verify without Weilu (see `verifier.py`).
+"""Evidence of an item, of a register of looks, or of a customer, as a folder to be verified without Weilu.
+
+See `verifier.py`.
 
 The export lists its own records and files in an entry of the log, `evidence.exported`, and carries
 that entry: a record or file taken out of the folder, or put into it, no longer agrees with the list.
@@ -9,7 +11,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,9 +22,12 @@ from django.utils.translation import gettext as _
 from weilu.evidence.actions import seal, sequence, stage
 from weilu.evidence.asking import ask_due
 from weilu.evidence.files import copy_checked, full_disk_refused, sync_folder, write_synced
+from weilu.evidence.keeping import PRUNED
 from weilu.evidence.keys import public_vkey
+from weilu.evidence.looking import KIND as LOOKS
 from weilu.evidence.models import Checkpoint, Entry, Witness
 from weilu.evidence.queries import prove, tree_size
+from weilu.evidence.register import BROKEN, batch_text, gone
 from weilu.evidence.witnesses import consistency, newest_cosignature
 from weilu.kernel.canonical import canonical
 from weilu.kernel.refused import Refused
@@ -41,12 +46,20 @@ def export_item(item: str, org: str, out: Path, actor: str) -> Path:
     return _export(item, org, out, actor)
 
 
+def export_register(org: str, out: Path, actor: str) -> Path:
+    """Write a customer's register of looks, with what the log says of it; otherwise as `export_item`.
+
+    Refused as well when a line was changed or deleted.
+    """
+    return _export("", org, out, actor, kinds=(LOOKS, PRUNED, BROKEN))
+
+
 def export_org(org: str, out: Path, actor: str) -> Path:
     """Write everything the customer organisation `org` owns in the log; otherwise as `export_item`."""
     return _export("", org, out, actor)
 
 
-def _export(item: str, org: str, out: Path, actor: str) -> Path:
+def _export(item: str, org: str, out: Path, actor: str, kinds: Sequence[str] = ()) -> Path:
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Refused(_("「%(name)s」已经存在且不是空目录。换一个目录再导出") % {"name": out.name})
@@ -57,7 +70,7 @@ def _export(item: str, org: str, out: Path, actor: str) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True, mode=0o700)
         try:
-            _fill(part, item, org, actor)
+            _fill(part, item, org, actor, kinds)
             if out.exists():
                 out.rmdir()
             os.replace(part, out)
@@ -67,24 +80,21 @@ def _export(item: str, org: str, out: Path, actor: str) -> Path:
     return out
 
 
-def _fill(part: Path, item: str, org: str, actor: str) -> None:
+def _fill(part: Path, item: str, org: str, actor: str, kinds: Sequence[str]) -> None:
     """Records and files first, for they need the room; what is signed over them comes last."""
     size = tree_size()
     wanted = Entry.objects.filter(org=org, index__lt=size, **({"item": item} if item else {}))
-    entries = list(wanted.order_by("index"))
+    entries = list((wanted.filter(kind__in=kinds) if kinds else wanted).order_by("index"))
     if not entries or not org:
         raise Refused(_("这里还没有存证记录，没有可以导出的内容"))
-    digests = sorted({file["sha256"] for entry in entries for file in entry.said["files"]})
     for folder in ("records", "files", "proofs"):
         (part / folder).mkdir()
     for entry in entries:
         _write_record(part, entry)
-    for digest in digests:
-        copy_checked(digest, part / "files" / digest)
     listed = {
         "complete_to": size,
         "records": [{"index": entry.index, "sha256": bytes(entry.sha256).hex()} for entry in entries],
-        "files": digests,
+        "files": _write_files(part, entries, org),
     }
     own, checkpoint = seal(KIND, listed, actor=actor, org=org, item=item)
     ask_due(now_too=True)  # whoever does not answer in time has signed an earlier checkpoint; the export says how far
@@ -99,6 +109,18 @@ def _fill(part: Path, item: str, org: str, actor: str) -> None:
 
 def _write_record(part: Path, entry: Entry) -> None:
     write_synced(part / "records" / f"{entry.index}.json", bytes(entry.record))
+
+
+def _write_files(part: Path, entries: Sequence[Entry], org: str) -> list[str]:
+    """Write what the entries name by digest, apart from what the log says is gone; the digests written."""
+    named = {file["sha256"]: entry.kind for entry in entries for file in entry.said["files"]}
+    digests = sorted(set(named) - gone(org))
+    for digest in digests:
+        if named[digest] == LOOKS:
+            write_synced(part / "files" / digest, batch_text(org, digest))
+        else:
+            copy_checked(digest, part / "files" / digest)
+    return digests
 
 
 def _write_proofs(part: Path, entries: Sequence[Entry], checkpoint: Checkpoint) -> None:
@@ -130,11 +152,20 @@ def _witnessed(checkpoint: Checkpoint) -> list[dict[str, Any]]:
 
 def zipped_item(item: str, org: str, actor: str, name: str) -> IO[bytes]:
     """The same export as an open zip file whose one folder is called `name`; the caller closes it."""
+    return _zipped(lambda out: export_item(item, org, out, actor), name)
+
+
+def zipped_register(org: str, actor: str, name: str) -> IO[bytes]:
+    """`export_register`, zipped as `zipped_item` does."""
+    return _zipped(lambda out: export_register(org, out, actor), name)
+
+
+def _zipped(write: Callable[[Path], Path], name: str) -> IO[bytes]:
     home = Path(settings.CONFIG.data_dir) / "exports"
     with full_disk_refused(name):
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=home) as place:
-            folder = export_item(item, org, Path(place) / name, actor)
+            folder = write(Path(place) / name)
             packed = tempfile.TemporaryFile(dir=home)  # noqa: SIM115  (the caller reads and closes it)
             with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
                 for file in sorted(folder.rglob("*")):

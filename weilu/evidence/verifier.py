@@ -44,6 +44,8 @@ from weilu.evidence.offline.reading import (
 
 CHUNK = 1 << 20
 EXPORTED, WITNESSED = "evidence.exported", "witnessed.json"
+GONE = ("evidence.pruned", "evidence.shredded")  # entries that name, by digest, what is not kept any more
+LOOKS = "evidence.looks_recorded"
 Records = dict[int, dict[str, Any]]
 FIELDS = {"v", "kind", "at", "actor", "org", "item", "data", "files", "nonce"}
 
@@ -93,15 +95,33 @@ def check_files(folder: str, present: set[str], named: set[str], records: Record
     wrong = [f"files/{name}：文件缺失，导出清单里有它" for name in sorted(named - present)]
     wrong += [f"files/{name}：多出来的文件，导出清单里没有它" for name in sorted(present - named)]
     found = {name: digests(folder, name) for name in sorted(named & present)}
+    ended = gone(records)
     wrong += [f"files/{name}：内容已被改动，摘要对不上" for name, facts in found.items() if facts[0] != name]
     for index, record in sorted(records.items()):
         for row in record["files"]:
             name = str(row.get("sha256")) if isinstance(row, dict) else ""
-            if name not in named:
+            if name not in named | ended:
                 wrong.append(f"records/{index}.json：它引用的文件不在导出清单里")
             elif name in found and found[name] != (name, row.get("sm3"), row.get("size")) and found[name][0] == name:
                 wrong.append(f"files/{name}：SM3 或大小与第 {index} 条记录不一致")
     return wrong
+
+
+def gone(records: Records) -> set[str]:
+    """Digests of what was deleted by law or after its time, as the records of the log say."""
+    rows = [record["data"].get("gone") for record in records.values() if record["kind"] in GONE]
+    return {str(digest) for row in rows if isinstance(row, list) for digest in row}
+
+
+def check_register(records: Records) -> list[str]:
+    """The batches of the register of looks are numbered without gaps from the first one in the export."""
+    batches = [(index, record["data"]) for index, record in sorted(records.items()) if record["kind"] == LOOKS]
+    named = [(index, data.get("batch")) for index, data in batches]
+    return [
+        f"records/{index}.json：查阅登记应是第 {place} 批，却是第 {shown(number)} 批，中间有缺"
+        for place, (index, number) in enumerate(named, start=1)
+        if number != place
+    ][:1]
 
 
 def digests(folder: str, name: str) -> tuple[str, str, int]:
@@ -198,12 +218,16 @@ def check_whole(folder: str, records: Records, found: dict[str, set[str]], size:
             wrong += check_files(folder, found["files"], {str(one) for one in listed["files"]}, records)
     except Wrong as problem:
         return [str(problem)], []
+    wrong += check_register(records)
     item, org = records[own]["item"], records[own]["org"]
     strangers = [i for i, record in records.items() if record["org"] != org or (item and record["item"] != item)]
     wrong += [f"records/{index}.json：属于另一件工单或另一个单位" for index in strangers]
+    rows = [row for record in records.values() for row in record["files"] if isinstance(row, dict)]
+    missing = {str(row.get("sha256")) for row in rows} - found["files"]
     return wrong, [
         f"{len(records)} 条记录的内容、SHA-256、SM3 和位置都与检查点的根一致",
         f"{len(found['files'])} 个文件与记录里的摘要一致",
+        *([f"{len(missing)} 个正文已依法销毁或到期清除，日志里有记录"] if missing else []),
         f"导出清单齐全：第 {own} 条，{shown(records[own]['at'])}，{shown(records[own]['actor'])}",
     ]
 

@@ -13,6 +13,7 @@ from weilu.evidence.checks import Verified, verify_entry
 from weilu.evidence.drawing import draw
 from weilu.evidence.export import zipped_item
 from weilu.evidence.keys import log_origin
+from weilu.evidence.looking import keep_purpose, purpose_of, seen
 from weilu.evidence.models import Checkpoint, Entry, Witness
 from weilu.evidence.offline.single import single_file as verifier_file
 from weilu.evidence.queries import fetch_entries_of, fetch_entry, tree_size
@@ -47,6 +48,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     if before.isascii() and before.isdigit() and len(before) < 19:
         mine = mine.filter(index__lt=int(before))
     rows = list(mine.defer("record")[: PAGE + 1])
+    for code in sorted({row.org for row in rows[:PAGE]}):
+        seen(request, org=code, kind="log", what=code, words=code)
     checkpoints = list(Checkpoint.objects.order_by("-size")[:CHECKPOINTS])
     size, last = tree_size(), checkpoints[0] if checkpoints else None
     sides = standings(last, size)
@@ -76,6 +79,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 def entry(request: HttpRequest, index: int) -> HttpResponse:
     """One entry: what was recorded, and the way from it to a signed root, verified now."""
     found = fetch_entry(reader(request).owner_codes, index)
+    seen(request, org=found.org, kind="entry", what=index, words=f"{index}", item=found.item)
     said = found.said
     shown = {
         "said": said,
@@ -92,13 +96,21 @@ def entry(request: HttpRequest, index: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def item_export(request: HttpRequest, uid: str) -> HttpResponse | FileResponse:
-    """Asked for: what the export will hold. Posted: the zip, whose making goes on record."""
+    """Asked for: what the export will hold. Posted: the zip, whose making and purpose go on record."""
     entries = fetch_entries_of(reader(request).owner_codes, str(uid))
     if not _may_export(request, entries[0].org):
         raise Refused(_("您在这个单位没有「导出存证包」的权限"), help=_("系统管理员可以授予"), who="administrator")
+    known = purpose_of(request, "export", str(uid), str(uid))
+    files = {file["sha256"] for found in entries for file in found.said["files"]}
+    shown = {"uid": uid, "count": len(entries), "files": len(files), "ask": not known}
     if request.method == "GET":
-        files = {file["sha256"] for found in entries for file in found.said["files"]}
-        return render(request, "evidence/export.html", {"uid": uid, "count": len(entries), "files": len(files)})
+        return render(request, "evidence/export.html", shown)
+    try:
+        if not known:
+            keep_purpose(request, str(uid), request.POST.get("purpose", ""))
+    except Refused as refused:
+        return render(request, "evidence/export.html", shown | {"refused": refused}, status=409)
+    seen(request, org=entries[0].org, kind="export", what=uid, words="", item=str(uid))
     name = f"weilu-evidence-{str(uid)[-12:]}"
     packed = zipped_item(str(uid), entries[0].org, reader(request).actor, name)
     return FileResponse(packed, as_attachment=True, filename=f"{name}.zip", content_type="application/zip")

@@ -7,6 +7,10 @@ KINDS = {
     "log.reopened": gettext_lazy("重新开启日志"),
     "evidence.exported": gettext_lazy("导出存证包"),
     "evidence.export_failed": gettext_lazy("存证包没有导出成功"),
+    "evidence.looks_recorded": gettext_lazy("查阅登记入存证"),
+    "evidence.looks_disagree": gettext_lazy("查阅登记与存证不一致"),
+    "evidence.pruned": gettext_lazy("清除到期的登记"),
+    "evidence.retention_set": gettext_lazy("设保留期限"),
     "evidence.witness_enrolled": gettext_lazy("登记见证"),
     "evidence.witness_retired": gettext_lazy("停用见证"),
     "evidence.witness_disagrees": gettext_lazy("见证不认这份日志"),
@@ -79,6 +83,26 @@ KINDS = {
     "jobs.tried_again": gettext_lazy("再试后台任务"),
 }
 
+# What is looked at, as the register calls it.
+LOOKS = {
+    "item": gettext_lazy("工单"),
+    "systems": gettext_lazy("系统清单"),
+    "system": gettext_lazy("系统"),
+    "run": gettext_lazy("执行过程"),
+    "run_log": gettext_lazy("执行日志"),
+    "sheet": gettext_lazy("报告单"),
+    "sheet_print": gettext_lazy("报告单打印件"),
+    "sheet_filed": gettext_lazy("归档的报告单"),
+    "scan": gettext_lazy("签字扫描件"),
+    "document": gettext_lazy("受控文件"),
+    "log": gettext_lazy("存证日志"),
+    "entry": gettext_lazy("存证记录"),
+    "export": gettext_lazy("存证包"),
+    "security": gettext_lazy("安全事件"),
+    "looks": gettext_lazy("查阅登记"),
+    "looks_export": gettext_lazy("查阅登记导出"),
+}
+
 # What a witness's answer means, for whoever looks after the log: keys of `Witness.finding`.
 FINDINGS = {
     "log_is_older": gettext_lazy(
@@ -102,3 +126,8 @@ def finding_words(finding: str, size: int | None) -> str:
 def kind_word(kind: str) -> str:
     """The word for a kind of entry, in the language of the page."""
     return str(KINDS[kind]) if kind in KINDS else kind
+
+
+def look_word(kind: str) -> str:
+    """The word for a kind of thing that is looked at; a kind without a word shows itself."""
+    return str(LOOKS[kind]) if kind in LOOKS else kind

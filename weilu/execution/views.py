@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from weilu.accounts.models import Person
+from weilu.evidence.looking import seen
 from weilu.execution import actions, pages
 from weilu.execution.models import Run
 from weilu.kernel.rights import SIGNED_IN, right
@@ -35,6 +36,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 def run(request: HttpRequest, uid: str) -> HttpResponse:
     """One run, followed live while it lasts."""
     found = _fetch(request, uid)
+    _seen(request, found, "run")
     return render(request, "execution/run.html", {"view": pages.run_view(found, _person(request), now())})
 
 
@@ -43,6 +45,7 @@ def run(request: HttpRequest, uid: str) -> HttpResponse:
 def live(request: HttpRequest, uid: str) -> HttpResponse:
     """The moving part of the page; 204 while there is nothing newer than `after`."""
     found = _fetch(request, uid)
+    _seen(request, found, "run", counted=False)
     after = _number(request.GET.get("after", ""))
     if found.live and not found.events.filter(seq__gt=after).exists():
         return HttpResponse(status=204)
@@ -54,6 +57,8 @@ def live(request: HttpRequest, uid: str) -> HttpResponse:
 def log(request: HttpRequest, uid: str) -> HttpResponse:
     """The whole log as text."""
     found = _fetch(request, uid)
+    if asking := _seen(request, found, "run_log", ask=True):
+        return asking
     lines = (
         f"{event.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S} {event.text}\n" for event in found.events.order_by("seq")
     )
@@ -74,6 +79,14 @@ def cancel(request: HttpRequest, uid: str) -> HttpResponse:
 def answer(request: HttpRequest, uid: str) -> HttpResponse:
     actions.answer_step(_person(request), _fetch(request, uid), answer=request.POST.get("answer", ""))
     return redirect("execution:run", uid)
+
+
+def _seen(request: HttpRequest, run: Run, kind: str, *, ask: bool = False, counted: bool = True) -> HttpResponse | None:
+    """Register the look; where a purpose is missing, the page that asks."""
+    return seen(
+        request, org=run.owner.code, kind=kind, what=run.uid, words=run.number, item=str(run.item.uid), ask=ask,
+        counted=counted,
+    )  # fmt: skip
 
 
 def _fetch(request: HttpRequest, uid: str) -> Run:

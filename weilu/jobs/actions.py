@@ -16,7 +16,7 @@ from weilu.kernel.refused import Refused
 from weilu.kernel.statements import insert
 from weilu.kernel.times import now
 
-KEPT = timedelta(days=30)  # what was done stays this long
+KEPT = timedelta(days=30)  # what was done for the installation stays this long; a customer's by its own setting
 BATCH = 5000
 
 
@@ -65,7 +65,7 @@ def try_again(by: Keeper, job: Job) -> Job:
 
 def clear_away(doing: Doing) -> None:
     """Forget what was done long ago; what was given up stays until somebody tries it again."""
-    old = Job.objects.filter(state=Job.State.DONE, ended_at__lt=now() - KEPT).order_by("id")
+    old = Job.objects.filter(org="", state=Job.State.DONE, ended_at__lt=now() - KEPT).order_by("id")
     Job.objects.filter(id__in=list(old.values_list("id", flat=True)[:BATCH])).delete()
 
 

@@ -6,13 +6,16 @@ class NotifyConfig(AppConfig):
     label = "notify"
 
     def ready(self) -> None:
+        from weilu.evidence.keeping import keep_for_a_time
         from weilu.jobs.kinds import register
         from weilu.kernel.events import subscribe
         from weilu.notify import mailing, security
         from weilu.notify.actions import put_on_record_again
+        from weilu.notify.keeping import NOTICES
         from weilu.notify.queries import unread_count
         from weilu.ui import shell
 
+        keep_for_a_time(NOTICES)
         register(mailing.SEND)
         register(mailing.DIGESTS)
         subscribe("jobs.tried_again", put_on_record_again)

@@ -8,9 +8,11 @@ class ProcessConfig(AppConfig):
 
     def ready(self) -> None:
         from weilu.accounts.needs import register_need
+        from weilu.evidence.looking import name_workers
         from weilu.jobs.kinds import register
         from weilu.notify.kinds import ESCALATION, REMINDER, WAITS, register_relevance
         from weilu.process import deadlines, gaps, notices
+        from weilu.process.queries import works_on
         from weilu.process.search import teach
         from weilu.process.tallies import FOLD
 
@@ -19,5 +21,6 @@ class ProcessConfig(AppConfig):
             register(kind)
         notices.subscribe_all()
         register_need(gaps.gaps, gaps.uses)
+        name_workers(works_on)
         register_relevance((WAITS, REMINDER), notices.still_waiting)
         register_relevance((ESCALATION,), notices.still_open)

@@ -27,8 +27,7 @@ from weilu.process.queries import PAGE, Row
 from weilu.process.search import find
 from weilu.process.views import asked
 from weilu.process.workbook import workbook
-
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+from weilu.ui.workbook import XLSX
 
 
 @right(SIGNED_IN)

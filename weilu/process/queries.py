@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -244,3 +245,13 @@ def _state(flow: Flow, step: Step, present: list[Step]) -> str:
     beside = [one for one in present if flow.together(step, one)]
     ahead = [one for one in beside if one.branch == step.branch] if beside else present
     return "done" if all(flow.place(step.key) < flow.place(one.key) for one in ahead) else "future"
+
+
+def works_on(person: Person, item: str) -> bool:
+    """Whether `person` has, had or asked for a place in the work item with this uid: they look at it for that work."""
+    try:
+        UUID(item)
+    except ValueError:
+        return False
+    seat = Seat.objects.filter(item__uid=item, person=person)
+    return seat.exists() or WorkItem.objects.filter(uid=item, requester=person).exists()

@@ -12,7 +12,7 @@ from weilu.kernel.refused import Refused
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.records.models import RecordSheet
 from weilu.records.scans import file_scan
-from weilu.records.views import refused_here
+from weilu.records.views import refused_here, seen_sheet
 
 
 @right(SIGNED_IN)
@@ -35,6 +35,8 @@ def download(request: HttpRequest, uid: str, scan: str) -> HttpResponse:
     """A filed scan, byte for byte; always saved, never shown inside our pages."""
     sheet = RecordSheet.objects.fetch(reader(request), uid)
     found = get_object_or_404(sheet.scans, uid=scan)
+    if asking := seen_sheet(request, sheet, "scan", ask=True):
+        return asking
     kind, ending = TYPES[found.kind]
     response = HttpResponse(path_of(found.sha256).read_bytes(), content_type=kind)
     response.headers["Content-Disposition"] = f'attachment; filename="{sheet.number}-scan-{found.id}.{ending}"'

@@ -12,6 +12,7 @@ from weilu.accounts.models import Person
 from weilu.accounts.reader import reader
 from weilu.documents.printing import print_form
 from weilu.evidence.files import path_of
+from weilu.evidence.looking import seen
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 from weilu.records.actions import cancel_number, facts_of, refuse_sheet, sign_sheet
@@ -45,7 +46,9 @@ def sheets(request: HttpRequest) -> HttpResponse:
 @require_GET
 def sheet(request: HttpRequest, uid: str) -> HttpResponse:
     """One sheet as it stands on paper, with what was signed and the place to sign."""
-    return _page(request, RecordSheet.objects.fetch(reader(request), uid))
+    found = RecordSheet.objects.fetch(reader(request), uid)
+    seen_sheet(request, found, "sheet")
+    return _page(request, found)
 
 
 @right(SIGNED_IN)
@@ -54,6 +57,8 @@ def sheet(request: HttpRequest, uid: str) -> HttpResponse:
 def printed(request: HttpRequest, uid: str) -> HttpResponse:
     """The sheet as PDF, printed now: it names the evidence entry as soon as there is one."""
     found = RecordSheet.objects.fetch(reader(request), uid)
+    if asking := seen_sheet(request, found, "sheet_print", ask=True):
+        return asking
     return _pdf(print_form("record-sheet", sheet_form(found)), found.number or "draft")
 
 
@@ -65,6 +70,8 @@ def filed(request: HttpRequest, uid: str) -> HttpResponse:
     found = RecordSheet.objects.fetch(reader(request), uid)
     if not found.filed:
         raise Http404
+    if asking := seen_sheet(request, found, "sheet_filed", ask=True):
+        return asking
     return _pdf(path_of(found.filed).read_bytes(), f"{found.number}-filed")
 
 
@@ -145,6 +152,14 @@ def public(request: HttpRequest, token: str) -> HttpResponse:
     response.headers["X-Robots-Tag"] = "noindex"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def seen_sheet(request: HttpRequest, found: RecordSheet, kind: str, *, ask: bool = False) -> HttpResponse | None:
+    """Register the look at a sheet or at something filed to it; where a purpose is missing, the page that asks."""
+    return seen(
+        request, org=found.owner.code, kind=kind, what=found.uid, words=found.number or found.item.number,
+        item=str(found.item.uid), ask=ask,
+    )  # fmt: skip
 
 
 def _page(request: HttpRequest, found: RecordSheet, status: int = 200, **more: Any) -> HttpResponse:

@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from weilu.accounts.models import Person
+from weilu.accounts.models import Organisation, Person
+from weilu.evidence.looking import seen
 from weilu.kernel.rights import right
 from weilu.systems.models import System
 
@@ -18,7 +19,10 @@ def systems(request: HttpRequest) -> HttpResponse:
         .select_related("owner", "backup_owner")
         .prefetch_related("installations")
     )
-    return render(request, "systems/systems.html", {"rows": rows.order_by("owner__code", "code")})
+    found = list(rows.order_by("owner__code", "code"))
+    for owner in {one.owner_id: one.owner for one in found}.values():
+        _seen(request, owner, "systems", owner.code, owner.code)
+    return render(request, "systems/systems.html", {"rows": found})
 
 
 @right("systems.see")
@@ -26,12 +30,19 @@ def systems(request: HttpRequest) -> HttpResponse:
 def system(request: HttpRequest, uid: str) -> HttpResponse:
     """One system: its installations, its users, who keeps its backups."""
     found = System.objects.select_related("owner", "backup_owner__organisation").fetch(_person(request), uid)
+    _seen(request, found.owner, "system", str(found.uid), found.code)
     shown = {
         "system": found,
         "installations": found.installations.order_by("host", "name"),
         "users": found.users.select_related("department", "organisation").order_by("id"),
     }
     return render(request, "systems/system.html", shown)
+
+
+def _seen(request: HttpRequest, owner: Organisation, kind: str, what: str, words: str) -> None:
+    """Whoever is not the customer's own is registered as having looked (CON-9)."""
+    if _person(request).organisation_id != owner.id:
+        seen(request, org=owner.code, kind=kind, what=what, words=words)
 
 
 def _person(request: HttpRequest) -> Person:

@@ -30,6 +30,7 @@ ARCHIVE = (
     Place("/systems/", "server-2", _("系统与主机"), "systems.see"),
     Place("/sheets/", "file-certificate", _("报告单")),
     Place("/evidence/", "fingerprint", _("存证"), "evidence.see"),
+    Place("/looks/", "eye", _("查阅登记"), "looks.see"),
     Place("/people/", "users", _("人员与角色"), "people.see"),
     Place("/absences/", "clock", _("委托代办")),
     Place("/jobs/", "refresh", _("后台任务"), "jobs.manage"),

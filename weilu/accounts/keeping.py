@@ -1,0 +1,43 @@
+"""Background work that looks after registers: the rooms below know what to do, not when."""
+
+from datetime import datetime, time
+
+from django.utils.translation import gettext_lazy, gettext_noop
+
+from weilu.accounts.credentials import Visit
+from weilu.accounts.models import Organisation
+from weilu.evidence.keeping import Gone, Register, prune, prune_rows
+from weilu.evidence.looking import record_looks
+from weilu.evidence.register import check_all
+from weilu.jobs.kinds import Doing, Kind
+from weilu.jobs.models import Job
+from weilu.jobs.rules import Daily, Minutes
+
+
+def _record(_doing: Doing) -> None:
+    while record_looks():
+        pass
+
+
+def _check(_doing: Doing) -> None:
+    check_all()
+
+
+def _prune(_doing: Doing) -> None:
+    prune(Organisation.objects.filter(kind=Organisation.Kind.CUSTOMER).values_list("code", flat=True))
+
+
+def _old_visits(org: str, before: datetime) -> Gone:
+    """Sign-ins of the customer's own people that ended by themselves; those ended by hand are in the log."""
+    return prune_rows(Visit.objects.filter(person__organisation__code=org, expire_date__lt=before))
+
+
+def _old_jobs(org: str, before: datetime) -> Gone:
+    return prune_rows(Job.objects.filter(org=org, state=Job.State.DONE, ended_at__lt=before).order_by("id"))
+
+
+VISITS = Register("sessions", gettext_lazy("登录的设备"), _old_visits)
+JOBS = Register("jobs", gettext_lazy("后台任务"), _old_jobs)
+RECORD_LOOKS = Kind("evidence.record_looks", gettext_noop("查阅登记编入存证"), _record, times=Minutes(5))
+CHECK_LOOKS = Kind("evidence.check_looks", gettext_noop("核对查阅登记与存证"), _check, times=Daily(time(4, 20)))
+PRUNE = Kind("evidence.prune", gettext_noop("清除过了保留期限的登记"), _prune, times=Daily(time(3, 40)))
