@@ -280,7 +280,7 @@ def test_feedback_says_something(cast, change, over, reason, field):
 
 def test_feedback_is_given_by_the_requester_in_its_step(cast, change):
     assert refusal_of(lambda: give_feedback(cast.wang, change, turn=item_of(change).turn, **FEEDBACK)) == Refusal(
-        "「可行性分析」要填写内容，不能只签名", "CHG-1"
+        "「可行性分析」不由您办", "CHG-1"
     )
     bring(cast, change, "feedback")
     assert refusal_of(lambda: give_feedback(cast.li, change, turn=item_of(change).turn, **FEEDBACK)) == Refusal(

@@ -11,6 +11,7 @@ from weilu.accounts.models import Grant, RoleHolding
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 from weilu.notify.models import Notice
+from weilu.process.about_seat import readers_of
 from weilu.process.absence import delegate, end_delegation
 from weilu.process.actions import refuse_step, return_item, sign_step
 from weilu.process.hand import add_signer, copy_to, transfer, urge, withdraw
@@ -80,6 +81,33 @@ def test_one_signature_of_a_countersign_is_taken_back_and_given_again(cast):
     item = sign_step(cast.zhao, item, turn=item.turn)
 
     assert item.step == "last"
+
+
+def test_a_signature_is_taken_back_a_second_time(cast):
+    item = opened(cast, CHECK + LAST)
+    for _time in range(2):
+        item = withdraw(cast.wang, item, turn=item.turn)
+        item = sign_step(cast.wang, item, turn=item.turn)
+
+    assert waiting(item) == {"赵立新", "钱文远"}
+
+
+def test_nothing_is_taken_back_once_its_place_was_handed_on(cast):
+    item = opened(cast, CHECK + LAST)
+    item = transfer(cast.zhao, item, turn=item.turn, to=cast.wu, words="出差。")
+
+    assert reason(lambda: withdraw(cast.wang, item, turn=item.turn)) == "已经不能撤回：「审核」已转办或加签"
+
+
+def test_who_asked_stays_barred_though_they_took_it_back_and_a_colleague_asked_again(cast):
+    RoleHolding.objects.create(person=cast.wang, owner=cast.jz, role="technical_head")
+    item = opened(cast, CHECK + LAST)
+    item = withdraw(cast.wang, item, turn=item.turn)
+    item = transfer(cast.wang, item, turn=item.turn, to=cast.li, words="请您提。")
+
+    item = sign_step(cast.li, item, turn=item.turn)
+
+    assert waiting(item) == {"赵立新", "钱文远"}
 
 
 def test_another_person_takes_the_place_and_both_names_stay(cast):
@@ -224,6 +252,15 @@ def test_one_voice_does_not_count_twice(cast):
 
     assert waiting(item) == {"赵立新"}
     assert reason(lambda: sign_step(cast.qian, item, turn=item.turn)) == "您已签过这一步"
+
+
+def test_who_has_a_voice_in_the_visit_is_not_asked_for_the_absent_one(cast):
+    item = opened(cast, CHECK + LAST)
+    absence(cast, other=cast.qian)
+    item = sign_step(cast.qian, item, turn=item.turn)
+
+    assert (todo(cast.qian), item_view(item, cast.qian).seat) == ([], None)
+    assert readers_of(Seat.objects.get(item=item, open=True)) == [cast.zhao]
 
 
 def test_an_absence_that_is_over_or_ended_stands_for_nothing(cast):

@@ -25,6 +25,7 @@ from weilu.process.actions import note, open_item, record_fact, reopen_step, say
 from weilu.process.flow import parse_flow
 from weilu.process.models import Opinion, WorkItem
 from weilu.process.rules import check_turn
+from weilu.process.seats import doing
 from weilu.systems.models import Installation
 
 NEED = Prepared(lambda: NeedVersion.objects.filter(change=slot("change")).order_by("-number")[:1])
@@ -145,8 +146,9 @@ def order_upgrade(by: Person, change: Change, *, turn: int) -> Run:
     item = _hold(change)
     if item.turn != turn:
         raise Refused(_("工单在您打开页面之后已有变动。看过新内容再开始"), rules.APPROVED_AS_IS)
-    if not item.seats.filter(person=by, open=True).exists():
+    if item.step != "release":
         raise Refused(_("「实施与发布」不由您办"), rules.APPROVED_AS_IS)
+    doing(by, item, turn)
     plan = latest_plan(change)
     check_item_approved(item, plan.digest)
     content = plan.content

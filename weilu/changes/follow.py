@@ -17,7 +17,7 @@ from weilu.notify.actions import tell
 from weilu.notify.kinds import COPY
 from weilu.process.actions import conclude_step, record_fact, say_in_step
 from weilu.process.flow import Step
-from weilu.process.models import Opinion, WorkItem
+from weilu.process.models import Opinion, Seat, WorkItem
 from weilu.records.actions import freeze_sheet
 from weilu.records.models import RecordSheet, Side
 
@@ -120,7 +120,7 @@ def on_sheet_signed(sheet: RecordSheet) -> None:
     if item.kind != "change":
         return
     signature = sheet.signatures.select_related("person__organisation").order_by("-id")[0]
-    if not item.seats.filter(person=signature.person, open=True).exists():
+    if not item.seats.filter(person=signature.person, open=True).exclude(part__in=Seat.ADDED).exists():
         return  # somebody of the vendor signed for the engineer; the complete sheet closes the step
     item.refresh_from_db()
     words = signature.opinion if signature.side == Side.CUSTOMER else _("乙方签署")

@@ -34,7 +34,7 @@ FORM_PAGES = {
 
 def form_of(found: ChangeView) -> str:
     """The form by which the reader does the present step; "" when it is not theirs or is a bare signature."""
-    return found.view.step.form if found.view.step and found.view.seat else ""
+    return found.view.step.form if found.view.step and found.view.does_the_step else ""
 
 
 def form_words(form: str) -> str:
@@ -128,9 +128,11 @@ def countersign(found: ChangeView) -> tuple[str, str]:
     view = found.view
     if view.step is None or not view.visits or view.step.sign == "any":
         return "", ""
-    said = [one for one in view.opinions if one.visit_id == view.visits[-1].id and not hasattr(one, "withdrawal")]
+    present = next(one for one in view.steps if one.step == view.step)
+    newest = present.visits[-1].id if present.visits else 0
+    said = [one for one in view.opinions if one.visit_id == newest and not hasattr(one, "withdrawal")]
     here = [one for one in said if one.act == Opinion.Act.AGREE]
-    waiting = next((step.waiting for step in view.steps if step.state == "present"), [])
+    waiting = present.waiting
     total = len(here) + len(waiting)
     if total < 2:
         return "", ""
@@ -142,7 +144,7 @@ def countersign(found: ChangeView) -> tuple[str, str]:
 def _may_run(found: ChangeView) -> bool:
     """Whether the reader may order the run now: the step is theirs, and this plan was not carried out yet."""
     view, item = found.view, found.change.item
-    here = view.step is not None and view.step.key == "release" and view.seat is not None
+    here = view.step is not None and view.step.key == "release" and view.does_the_step
     return here and not any(run.subject == item.subject for run in found.runs)
 
 

@@ -17,7 +17,7 @@ from weilu.evidence.looking import seen
 from weilu.kernel.refused import Refused, Stale
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.process import columns, lists
-from weilu.process.actions import return_item, sign_step
+from weilu.process.actions import refuse_step, return_item, sign_step
 from weilu.process.filters import Filters
 from weilu.process.pages import lines, neighbours
 from weilu.process.queries import PAGE
@@ -99,17 +99,15 @@ def _of_a_field(problem: Refused) -> Refused:
 @right(SIGNED_IN)
 @require_POST
 def sign(request: HttpRequest, uid: str) -> HttpResponse:
-    """Agree in the present step; afterwards the next item that waits opens."""
+    """Agree in the present step, or disagree where that does not return it; the next item that waits opens."""
     item = change_of(reader(request), uid).item
-    words = request.POST.get("words", "")
+    words, subject = request.POST.get("words", ""), request.POST.get("subject", "")
+    shown = {"turn": forms.turn_of(request.POST), "words": words, "step": request.POST.get("step", "")}
     try:
-        sign_step(
-            reader(request),
-            item,
-            turn=forms.turn_of(request.POST),
-            subject=request.POST.get("subject", ""),
-            words=words,
-        )
+        if request.POST.get("act") == "refuse":
+            refuse_step(reader(request), item, **shown)
+        else:
+            sign_step(reader(request), item, subject=subject, **shown)
     except Refused as problem:
         return _page(request, uid, forms.Held({"words": words}, _of_a_field(problem)), 409)
     return _next(request, item, _("已签 %(number)s") % {"number": item.number})
@@ -135,8 +133,9 @@ def send_back(request: HttpRequest, uid: str) -> HttpResponse:
         try:
             item = found.change.item
             return_item(
-                reader(request), item, turn=forms.turn_of(request.POST), to=entries["to"], words=entries["words"]
-            )
+                reader(request), item, turn=forms.turn_of(request.POST), to=entries["to"], words=entries["words"],
+                step=request.POST.get("step", ""),
+            )  # fmt: skip
             return _next(request, item, _("已退回 %(number)s") % {"number": item.number})
         except Refused as problem:
             refused, found = _of_a_field(problem), _opened(request, uid)

@@ -35,4 +35,5 @@ def readers_of(seat: Seat) -> list[Person]:
     if seat.personal:
         return [seat.person]
     absent = Delegation.objects.in_force(now()).filter(person=seat.person_id, owner=seat.item.owner_id)
-    return [seat.person, *(one.delegate for one in absent.select_related("delegate__organisation").order_by("id"))]
+    deputies = [one.delegate for one in absent.select_related("delegate__organisation").order_by("id")]
+    return [seat.person, *(one for one in deputies if Seat.objects.open_to(one).filter(id=seat.id).exists())]

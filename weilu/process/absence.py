@@ -61,10 +61,10 @@ def delegate(
 
 
 def _check_apart(owner: Organisation, person: Person, delegate: Person, since: datetime, until: datetime) -> None:
-    """One delegate at a time, and no chains."""
-    same_time = Delegation.objects.select_for_update().filter(
-        owner=owner, ended_at=None, since__lt=until, until__gt=since
-    )
+    """One delegate at a time, and no chains; of two arranged at the same moment the second sees the first."""
+    for _one in Person.objects.select_for_update(no_key=True).filter(id__in=[person.id, delegate.id]).order_by("id"):
+        pass
+    same_time = Delegation.objects.filter(owner=owner, ended_at=None, since__lt=until, until__gt=since)
     found = same_time.filter(Q(person=person) | Q(person=delegate) | Q(delegate=person)).order_by("id")
     for other in found.select_related("person", "delegate")[:1]:
         words = {"person": other.person.name, "delegate": other.delegate.name, "until": _day(other.until)}

@@ -118,10 +118,11 @@ def say_in_step(
 ) -> WorkItem:
     """`sign_step` for the action of a room above that has just kept the step's `form`."""
     item, flow = locked(item)
-    if not flow.branched:
-        rules.check_form(flow.step(item.step), form)
     place = seated(by, item, flow, turn, step)
-    rules.check_form(place.step, form if place.seat.part not in Seat.ADDED else place.step.form)
+    if place.seat.part in Seat.ADDED:
+        rules.check_does_the_step(place.step, added=bool(form))
+    else:
+        rules.check_form(place.step, form)
     rules.check_asked_first(place.before_me)
     if item.subject and not form:
         rules.check_subject(subject, item.subject)

@@ -27,6 +27,7 @@ from weilu.process.walk import OPENED, Outcome, finish, stand
 from weilu.process.who import is_meant
 
 Part = Seat.Part
+NAMED = ("requester", "actor", "person")  # a step asks for one certain person: who has left has no successor by role
 MOST_ADDED = 20  # signers added to one visit
 URGE_EVERY = timedelta(hours=2)
 
@@ -50,7 +51,7 @@ def withdraw(by: Person, item: WorkItem, *, turn: int) -> WorkItem:
         if opened.source_id == visit.id:
             finish(item, opened, Outcome.VOIDED, _("前一步的签名撤回了"))
     item.turn += 1
-    _sit_down_again(item, opinion)
+    _sit_down_again(item, opinion, step.personal)
     StepVisit.objects.filter(id=visit.id).update(outcome=Outcome.OPEN, reason="", closed_at=None, turn=item.turn)
     data = {"number": item.number, "step": step.key, "title": step.title, "visit": visit.ordinal, "act": opinion.act}
     ref = _stage(item, "process.signature_withdrawn", data | {"opinion": str(opinion.evidence)}, by)
@@ -66,25 +67,26 @@ def _gone_on(item: WorkItem, flow: Flow, opinion: Opinion) -> str:
     visit, step = opinion.visit, flow.step(opinion.visit.step)
     if visit.outcome not in (Outcome.OPEN, Outcome.DONE):
         return _("「%(step)s」已退回或失效") % {"step": step.title}
-    after = StepVisit.objects.filter(item=item, source=visit).exclude(outcome=Outcome.NOT_REQUIRED)
-    later = Opinion.objects.filter(item=item, id__gt=opinion.id, withdrawal=None)
-    later = later.filter(visit__in=[visit.id, *after.values_list("id", flat=True)])
-    for one in later.select_related("person").order_by("id")[:1]:
-        return _("%(name)s已在「%(step)s」签过") % {"name": one.person.name, "step": flow.step(one.visit.step).title}
+    since = StepVisit.objects.filter(item=item, turn__gt=visit.turn).exclude(outcome=Outcome.NOT_REQUIRED)
+    after = [one for one in since.order_by("id") if not flow.beside(step, flow.step(one.step))]
+    begun = [one for one in after if one.source_id == visit.id]
+    own = [one for one in begun if one.outcome == Outcome.OPEN]
+    later = Opinion.objects.filter(item=item, id__gt=opinion.id, withdrawal=None, visit__in=[visit, *begun])
+    for said in later.select_related("person", "visit").order_by("id")[:1]:
+        return _("%(name)s已在「%(step)s」签过") % {"name": said.person.name, "step": flow.step(said.visit.step).title}
     for opened in after:
-        if flow.step(opened.step).auto or opened.outcome != Outcome.OPEN:
+        if opened not in own or flow.step(opened.step).auto:
             return _("「%(step)s」已经开始") % {"step": flow.step(opened.step).title}
-    if visit.outcome == Outcome.DONE and step.branch:
-        for other in OPENED(item=item.id):
-            if other.source_id != visit.id and not flow.together(step, flow.step(other.step)):
-                return _("「%(step)s」已经开始") % {"step": flow.step(other.step).title}
+    for moved in Seat.objects.filter(visit__in=own).exclude(asked_by=None).select_related("visit").order_by("id")[:1]:
+        return _("「%(step)s」已转办或加签") % {"step": flow.step(moved.visit.step).title}
     return ""
 
 
-def _sit_down_again(item: WorkItem, opinion: Opinion) -> None:
+def _sit_down_again(item: WorkItem, opinion: Opinion, personal: bool) -> None:
     """Open the seats of the visit again that its end, or the withdrawn signature, had closed."""
     visit, holder = opinion.visit, opinion.on_behalf_id or opinion.person_id
-    own, _made = Seat.objects.get_or_create(visit=visit, person_id=holder, defaults={"item": item})
+    fresh = {"item": item, "personal": personal}
+    own, _made = Seat.objects.get_or_create(visit=visit, person_id=holder, defaults=fresh)
     heard = Opinion.objects.filter(visit=visit, withdrawal=None).exclude(id=opinion.id)
     silent = {person for pair in heard.values_list("person_id", "on_behalf_id") for person in pair}
     again = [Part.ASKED, Part.BEFORE, Part.AFTER]
@@ -100,14 +102,16 @@ def transfer(
 ) -> WorkItem:
     """Hand one's place in the step on to a colleague, or as administrator the place `of` another to who is meant by it.
 
-    Both names stay on record. Raises Refused for a step done by oneself, another organisation,
-    and whoever separation of duties bars (ROL-1).
+    Both names stay on record. Raises Refused for a step done by oneself, another organisation, and whoever
+    separation of duties bars (ROL-1). Of somebody who has left, the administrator hands on also what is
+    done by oneself, and to a colleague what is asked of that one person.
     """
     item, flow = locked(item)
     words = text.prose(words, _("转办原因"), field="words", longest=300)
     seat = _taken_from(by, item, flow, turn, of, step)
     present = flow.step(seat.visit.step)
-    if seat.personal:
+    gone = of is not None and not (seat.person.is_active and item.owner_id in seat.person.owner_ids)
+    if seat.personal and not gone:
         raise Refused(_("「%(step)s」要本人办，不能转办") % {"step": present.title}, rules.NOT_ONES_OWN)
     _check_can_sit(item, seat.visit, present, to)
     if to.organisation_id != seat.person.organisation_id:
@@ -115,17 +119,20 @@ def transfer(
     theirs = Seat.objects.filter(visit=seat.visit, person=to).first()
     if theirs and theirs.part != Part.GONE:
         raise Refused(_("%(name)s已经在办这一步") % {"name": to.name}, field="to")
-    authority = None if of is not None else seat.authority_id or seat.person_id
-    if of is not None and not any(is_meant(to, who, item) for who in present.who):
-        raise Refused(
-            _("%(name)s没有「%(step)s」要求的角色") % {"name": to.name, "step": present.title},
-            rules.NOT_ONES_OWN,
-            field="to",
-        )
+    authority = seat.authority_id or seat.person_id
+    if of is not None and seat.part not in Seat.ADDED:
+        meant = any(is_meant(to, who, item) for who in present.who)
+        if not meant and not (gone and any(who.kind in NAMED for who in present.who)):
+            raise Refused(
+                _("%(name)s没有「%(step)s」要求的角色") % {"name": to.name, "step": present.title},
+                rules.NOT_ONES_OWN,
+                field="to",
+            )
+        authority = to.id if meant else authority
     Seat.objects.filter(id=seat.id).update(open=False, part=Part.GONE)
     fresh = {
         "item": item, "open": True, "part": seat.part, "asked_by_id": seat.person_id, "due_at": seat.due_at,
-        "authority_id": None if authority == to.id else authority, "since": now(),
+        "authority_id": None if authority == to.id else authority, "since": now(), "personal": seat.personal,
     }  # fmt: skip
     if seat.part in Seat.ADDED:
         fresh["asked_by_id"] = seat.asked_by_id
@@ -228,6 +235,7 @@ def copy_to(by: Person, item: WorkItem, *, people: Sequence[Person], words: str)
     words = text.prose(words, _("抄送说明"), field="words", longest=300, required=False)
     if item.owner_id not in by.owner_ids:
         raise Refused(_("这张工单不由您抄送"))
+    WorkItem.objects.select_for_update(of=("self",)).get(id=item.id)  # of two at once the second sees what is there
     unseen = [person.name for person in people if not person.is_active or item.owner_id not in person.owner_ids]
     if unseen:
         raise Refused(_("%(names)s看不到这张工单，不能抄送") % {"names": _("、").join(unseen)}, field="people")

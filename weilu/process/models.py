@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from weilu.accounts.models import Organisation, Owned, OwnedRows, Person
 from weilu.kernel.times import now
@@ -103,13 +103,18 @@ class Seats(models.QuerySet[Any]):
         """The seats of `person` in items that their grants still let them see."""
         return self.filter(person=person, item__owner_id__in=person.owner_ids)
 
-    def open_to(self, person: Person) -> Seats:
+    def open_to(self, person: Person | int) -> Seats:
         """The open seats of `person`, and of those for whom they stand in now; whether they see them is asked apart."""
         absent = Delegation.objects.in_force(now()).filter(delegate=person)
-        places = Q(person=person)
+        theirs = Q()
         for absentee, owner in absent.values_list("person_id", "owner_id"):
-            places |= Q(person=absentee, item__owner=owner, personal=False)
-        return self.filter(places, open=True)
+            theirs |= Q(person=absentee, item__owner=owner, personal=False)
+        if not theirs:
+            return self.filter(person=person, open=True)
+        own = Seat.objects.filter(visit=OuterRef("visit"), person=person).exclude(part=Seat.Part.GONE)
+        heard = Opinion.objects.filter(visit=OuterRef("visit"), person=person, withdrawal=None)
+        # Nobody has two voices in one visit: whoever has a place there stands in for nobody else.
+        return self.filter(Q(person=person) | (theirs & ~Exists(own) & ~Exists(heard)), open=True)
 
     def waiting_for(self, person: Person) -> Seats:
         """What `person` may act from now, in items they may see."""

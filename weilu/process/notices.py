@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -20,7 +19,7 @@ from weilu.notify.models import Notice
 from weilu.process.about_seat import about_item, about_seat, link_of, readers_of, step_title
 from weilu.process.deadlines import watch
 from weilu.process.flow import Step, parse_flow
-from weilu.process.models import Delegation, Opinion, Seat, WorkItem
+from weilu.process.models import Opinion, Seat, WorkItem
 
 ASKING = (WAITS, REMINDER, ESCALATION)  # these ask for an act, and are over with it
 MOST = 2000  # notices looked at in one go
@@ -162,10 +161,8 @@ def still_open(rows: Sequence[tuple[int, str, dict[str, object]]], person: int) 
 
 def still_waiting(rows: Sequence[tuple[int, str, dict[str, object]]], person: int) -> set[int]:
     """The notices whose seat is still open, and the person's own or one they stand in for now."""
-    own = Q(person=person)
-    for absentee, owner in Delegation.objects.in_force(now()).filter(delegate=person).values_list("person", "owner"):
-        own |= Q(person=absentee, item__owner=owner, personal=False)
-    seats = set(Seat.objects.filter(own, id__in=_seat_ids(rows), open=True).values_list("id", flat=True))
+    found = Seat.objects.open_to(person).filter(id__in=_seat_ids(rows))
+    seats = set(found.values_list("id", flat=True))
     return {number for number, _item, about in rows if about.get("seat") in seats}
 
 

@@ -117,9 +117,15 @@ def _rows(found: list[tuple[WorkItem, datetime | None, datetime, str]]) -> list[
 
 
 def acted(item: WorkItem, steps: Collection[str]) -> dict[str, set[int]]:
-    """For each of `steps`: the ids of those who agreed in any of its visits; one who stood in, and the absent one."""
-    found: dict[str, set[int]] = {}
-    for step, person, absent in AGREED(item=item.id) if steps else ():
+    """For each of `steps`: the ids of those who agreed in any of its visits; one who stood in, and the absent one.
+
+    The first step is also its requester's, who may have taken it back and handed it on: it stays their request.
+    """
+    if not steps:
+        return {}
+    first = parse_flow(item.flow.source).steps[0].key
+    found: dict[str, set[int]] = {first: {item.requester_id}} if first in steps else {}
+    for step, person, absent in AGREED(item=item.id):
         if step in steps:
             found.setdefault(step, set()).update({person} if absent is None else {person, absent})
     return found
@@ -179,6 +185,17 @@ class ItemView:
     events: list[Event]
     visits: list[StepVisit]
 
+    @property
+    def does_the_step(self) -> bool:
+        """Whether the reader does the step itself, and was not only added to give an opinion or sign as well."""
+        return self.seat is not None and self.seat.part not in Seat.ADDED
+
+    @property
+    def may_refuse(self) -> bool:
+        """Whether the reader may disagree without returning the item."""
+        advises = self.seat is not None and self.seat.part == Seat.Part.BEFORE
+        return self.step is not None and self.seat is not None and (advises or not self.step.veto)
+
 
 def item_view(item: WorkItem, person: Person) -> ItemView:
     """What `person` sees of an item they were allowed to fetch."""
@@ -190,7 +207,11 @@ def item_view(item: WorkItem, person: Person) -> ItemView:
         .order_by("-at", "-id")
     )
     events = list(Event.objects.filter(item=item).select_related("actor__organisation").order_by("-at", "-id"))
-    seats = list(Seat.objects.filter(item=item, open=True).select_related("person__organisation", "visit"))
+    seats = list(
+        Seat.objects.filter(item=item, open=True)
+        .select_related("person__organisation", "visit", "asked_by")
+        .order_by("id")
+    )
     seat = next((one for one in seats if one.person_id == person.id), None)
     behalf = None
     if seat is None and seats:

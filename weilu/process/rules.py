@@ -66,9 +66,9 @@ def check_not_barred(flow: Flow, step: Step, person: int, acted: Mapping[str, Co
             )
 
 
-def check_turn(shown: int, present: int) -> None:
-    """What the page showed must still be so."""
-    if shown != present:
+def check_turn(shown: int, present: int, since: int | None = None) -> None:
+    """What the page showed must still be so: the turn is the present one, on one of several lines any `since` then."""
+    if not (present if since is None else since) <= shown <= present:
         raise Stale(_("工单在您打开页面之后已有变动。您写的内容还在，看过新内容再提交"), NO_STEP_SKIPPED)
 
 
@@ -104,6 +104,16 @@ def check_return(flow: Flow, step: Step, to: str, visited: Collection[str]) -> N
     if (step.back and to not in step.back) or flow.step(to).auto:
         allowed = _("、").join(_(flow.step(key).title) for key in step.back)
         raise Refused(_("这一步只能退回到：%(steps)s") % {"steps": allowed}, NO_STEP_SKIPPED, field="to")
+
+
+def check_does_the_step(step: Step, added: bool) -> None:
+    """NO_STEP_SKIPPED: who was added gives an opinion or a signature; the step's own work is not theirs."""
+    if added:
+        raise Refused(
+            _("「%(step)s」不由您办：您是加签，只签意见") % {"step": step.title},
+            NO_STEP_SKIPPED,
+            help=_("用「签名」写意见"),
+        )
 
 
 def check_asked_first(names: Collection[str]) -> None:

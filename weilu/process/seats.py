@@ -26,7 +26,9 @@ Part = Seat.Part
 ITEM = Prepared(
     lambda: WorkItem.objects.select_for_update(of=("self",)).select_related("flow", "owner").filter(id=slot("item"))
 )
-SEATS = Prepared(lambda: Seat.objects.filter(item=slot("item"), visit__outcome=Outcome.OPEN).select_related("visit"))
+SEATS = Prepared(
+    lambda: Seat.objects.filter(item=slot("item"), visit__outcome=Outcome.OPEN).select_related("visit").order_by("id")
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def seated(by: Person, item: WorkItem, flow: Flow, turn: int, key: str = "") -> 
     Raises Stale when the page was older than the visit, Refused when nobody asks `by`, when they
     are barred, have lost the role, or have acted already.
     """
+    if key and key not in {step.key for step in flow.steps}:
+        raise Refused(_("这张工单没有步骤「%(step)s」") % {"step": key[:40]}, field="step")
     seats = [seat for seat in SEATS(item=item.id) if key in ("", seat.visit.step)]
     if not flow.branched:
         rules.check_turn(turn, item.turn)
@@ -78,13 +82,20 @@ def seated(by: Person, item: WorkItem, flow: Flow, turn: int, key: str = "") -> 
             _("「%(step)s」不由您办") % {"step": step.title}, rules.NO_STEP_SKIPPED, help=in_words(waiting(seats))
         )
     if flow.branched:
-        rules.check_turn(max(turn, seat.visit.turn) if turn <= item.turn else turn, max(turn, seat.visit.turn))
+        rules.check_turn(turn, item.turn, since=seat.visit.turn)
     others = [one for one in seats if one.visit_id == seat.visit_id and one.id != seat.id]
     _check_authority(item, flow, step, seat, behalf, by)
     if not seat.open:
         raise Refused(_("您已签过这一步"), rules.NO_STEP_SKIPPED, help=in_words(waiting(seats)))
     first = [one for one in others if one.open and one.part == Part.BEFORE and one.asked_by_id == seat.person_id]
     return Place(step, seat, others, behalf, [person.name for person in waiting(first)])
+
+
+def doing(by: Person, item: WorkItem, turn: int, key: str = "") -> Place:
+    """The place from which `by` does the step itself, for the act of a room above; added signers have none."""
+    place = seated(by, item, parse_flow(item.flow.source), turn, key)
+    rules.check_does_the_step(place.step, place.seat.part in Seat.ADDED)
+    return place
 
 
 def _check_authority(item: WorkItem, flow: Flow, step: Step, seat: Seat, behalf: Person | None, by: Person) -> None:
@@ -106,11 +117,11 @@ def _check_authority(item: WorkItem, flow: Flow, step: Step, seat: Seat, behalf:
 
 def _stands_in(by: Person, item: WorkItem, seats: Sequence[Seat]) -> tuple[Seat | None, Person | None]:
     """An open seat of somebody absent for whom `by` stands in; none where `by` has a word in that visit already."""
-    for person in absent(by, item.owner_id):
-        for seat in seats:
-            own = Opinion.objects.filter(visit=seat.visit, person=by, withdrawal=None)
-            if seat.person_id == person.id and seat.open and not seat.personal and not own.exists():
-                return seat, person
+    away = {person.id: person for person in absent(by, item.owner_id)}
+    for seat in seats:
+        heard = Opinion.objects.filter(visit=seat.visit, person=by, withdrawal=None)
+        if seat.person_id in away and seat.open and not seat.personal and not heard.exists():
+            return seat, away[seat.person_id]
     return None, None
 
 

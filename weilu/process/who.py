@@ -40,16 +40,28 @@ def resolve(who: Who, item: WorkItem) -> list[Person]:
         case "person":
             return list(Person.objects.filter(username=who.name, is_active=True))
         case "actor":
-            said = Opinion.objects.filter(item=item, visit__step=who.name, act=Opinion.Act.AGREE, withdrawal=None)
-            added = Seat.objects.filter(visit=OuterRef("visit"), person=OuterRef("holder"), part__in=Seat.ADDED)
-            holders = said.annotate(holder=Coalesce("on_behalf", "person")).exclude(Exists(added)).values("holder")
-            return list(Person.objects.filter(id__in=holders, is_active=True).order_by("id"))
+            return list(Person.objects.filter(id__in=_actors(who.name, item), is_active=True).order_by("id"))
     raise ValueError(who.kind)
 
 
+def _actors(step: str, item: WorkItem) -> set[int]:
+    """Who agreed in `step` from a place the flow gave them, by id; of one who stood in, the absent one."""
+    said = Opinion.objects.filter(item=item, visit__step=step, act=Opinion.Act.AGREE, withdrawal=None)
+    added = Seat.objects.filter(visit=OuterRef("visit"), person=OuterRef("holder"), part__in=Seat.ADDED)
+    holders = said.annotate(holder=Coalesce("on_behalf", "person")).exclude(Exists(added))
+    return set(holders.values_list("holder", flat=True))
+
+
 def is_meant(person: Person, who: Who, item: WorkItem) -> bool:
-    """Whether `person` is among those whom `who` means for this item now."""
+    """Whether `person` is among those whom `who` means for this item now.
+
+    Whoever is meant by what they did, or by name, stays so after they have left: an administrator may hand on for them.
+    """
     match who.kind:
+        case "person":
+            return person.username == who.name
+        case "actor":
+            return person.id in _actors(who.name, item)
         case "role" | "contract_engineer":
             role = who.name or "engineer"
             return person.is_active and bool(HELD(person=person.id, role=role, owner=item.owner_id, at=now()))
