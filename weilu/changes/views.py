@@ -102,7 +102,7 @@ def sign(request: HttpRequest, uid: str) -> HttpResponse:
     """Agree in the present step, or disagree where that does not return it; the next item that waits opens."""
     item = change_of(reader(request), uid).item
     words, subject = request.POST.get("words", ""), request.POST.get("subject", "")
-    shown = {"turn": forms.turn_of(request.POST), "words": words, "step": request.POST.get("step", "")}
+    shown: dict[str, Any] = {"turn": forms.turn_of(request.POST), "words": words, "step": request.POST.get("step", "")}
     try:
         if request.POST.get("act") == "refuse":
             refuse_step(reader(request), item, **shown)
