@@ -297,7 +297,7 @@ def test_whatever_people_do_every_law_holds_and_the_item_can_end(cast: Cast, flo
     DONE.clear()
 
     @settings(
-        max_examples=WALKS or 8, deadline=None, derandomize=not WALKS, database=None, phases=[Phase.generate],
+        max_examples=WALKS or 6, deadline=None, derandomize=not WALKS, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(seed=st.integers(0, 2**60))
