@@ -12,8 +12,11 @@ import pytest
 from demo.channel import Channel, build_channel
 from tests.cast import Cast, make_change, make_installation
 from tests.changes.steps import bring
+from weilu.accounts.alarms import raise_alarms
 from weilu.accounts.credentials import ApiToken
+from weilu.accounts.register import note
 from weilu.accounts.tokens import make_token
+from weilu.accounts.watched import Alarm, SecurityEvent
 from weilu.changes.models import Change
 from weilu.demo import PASSWORD
 from weilu.evidence.actions import tick
@@ -47,6 +50,7 @@ class Told:
             "scan": self.sheet.scans.get(), "overtime": Overtime.objects.get(),
             "system": self.run.item.system, "installation": self.run.installation, "customer": self.cast.jz,
             "person": self.cast.wang, "token": ApiToken.objects.get(person=self.cast.wang),
+            "alarm": Alarm.objects.get(owner=self.cast.jz),
             "notice": Notice.objects.filter(person=self.cast.wang).first(),
         }  # fmt: skip
         return {name: str(row.uid) for name, row in rows.items()}
@@ -95,6 +99,9 @@ def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
     make_token(cast.wang, name="夜间报表", scope=[], until=today, password=PASSWORD, address="10.0.0.1")
     late = datetime(2026, 9, 23, 20, tzinfo=SHANGHAI)
     enter_overtime(cast.chen, opened.item, since=late, until=late + timedelta(hours=1), reason="留守。")
+    for _attempt in range(5):
+        note(SecurityEvent.Kind.REFUSED, person=cast.wang, address="10.0.0.1", act="POST /x CHG-1")
+    raise_alarms(cast.jz)
     file_scan(cast.chen, sheet, data=paper_of(sheet))
     tick()
     return Told(cast, closed, opened, run, sheet)

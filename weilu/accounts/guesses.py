@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.contrib.auth.hashers import check_password as matches
 from django.contrib.auth.hashers import make_password
@@ -17,6 +16,8 @@ from weilu.accounts import rules
 from weilu.accounts.credentials import Guesses
 from weilu.accounts.directory import Entry, entry_of
 from weilu.accounts.models import Person
+from weilu.accounts.register import note, place_of
+from weilu.accounts.watched import SecurityEvent
 from weilu.evidence.actions import stage
 from weilu.kernel import text
 from weilu.kernel.refused import Refused
@@ -26,6 +27,12 @@ MOST_DEVICES = 8  # people whose device one browser may be
 COOKIE = "weilu_device"
 SALT = "weilu.accounts.device"
 KNOWN_FOR = timedelta(days=365)
+PASSWORD, CODE, SIGNATURE, WHILE_LOCKED = (
+    "password",
+    "code",
+    "signature",
+    "while locked",
+)  # what failed, in the register
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,16 @@ def try_password(
     """
     known = known_device(device, person)
     counts = _counts(username, address, known, again)
-    held = _reserve(counts)
+    try:
+        held = _reserve(counts)
+    except Refused:
+        note(SecurityEvent.Kind.FAILED, person=person, address=address, act=WHILE_LOCKED)
+        raise
     # An unknown name costs the same hash as a known one, so that names cannot be told by the clock.
     right = matches(printable(password), person.password if person else _decoy())
     let_in = person if right else _by_directory(username, password, held, admit)
     if let_in is None:
+        note(SecurityEvent.Kind.FAILED, person=person, address=address, act=SIGNATURE if again else PASSWORD)
         if held.locked:
             _record_lock(person, address, held.locked)
         raise rules.wrong_password(held.left, max(held.locked.values(), default=None), now())
@@ -87,12 +99,13 @@ class Outcome:
 def counted(person: Person, address: str, device: str) -> Iterator[Outcome]:
     """Count the code that somebody gives after the password; raises Refused unless `right` is set inside."""
     base, known = f"second:{person.username.casefold()}", known_device(device, person)
-    counts = [Count(f"{base}|{known or _place(address)}", rules.TRIES)]
+    counts = [Count(f"{base}|{known or place_of(address)}", rules.TRIES)]
     if not known:
         counts.append(Count(base, rules.TRIES_OF_ACCOUNT, everywhere=True))
     try:
         held = _reserve(counts)
     except Refused as refused:
+        note(SecurityEvent.Kind.FAILED, person=person, address=address, act=WHILE_LOCKED)
         refused.field = "code"
         raise
     outcome = Outcome()
@@ -100,6 +113,7 @@ def counted(person: Person, address: str, device: str) -> Iterator[Outcome]:
     if outcome.right:
         _forgive(held)
         return
+    note(SecurityEvent.Kind.FAILED, person=person, address=address, act=CODE)
     if held.locked:
         _record_lock(person, address, held.locked)
     raise rules.wrong_code(held.left, max(held.locked.values(), default=None), now())
@@ -162,21 +176,12 @@ def _counts(username: str, address: str, device: str, again: bool) -> list[Count
         return [Count(f"again:{username}", rules.TRIES)]
     if device:
         return [Count(f"device:{username}|{device}", rules.TRIES)]
-    place = _place(address)
+    place = place_of(address)
     return [
         Count(f"here:{username}|{place}", rules.TRIES),
         Count(f"account:{username}", rules.TRIES_OF_ACCOUNT, everywhere=True),
         Count(f"address:{place}", rules.TRIES_OF_ADDRESS),
     ]
-
-
-def _place(address: str) -> str:
-    """An IPv4 address, or the /64 that an IPv6 address belongs to: whoever has one has all of it."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address[:45]
-    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
 
 
 def _reserve(counts: Sequence[Count]) -> Held:
@@ -235,6 +240,7 @@ def _record_lock(person: Person | None, address: str, locked: dict[str, datetime
     """Enter the locks that began. A name that is nobody's stays out: people type passwords there."""
     for key, until in locked.items():
         kind = key.partition(":")[0]
+        note(SecurityEvent.Kind.LOCKED, person=None if kind == "address" else person, address=address, act=kind)
         data = {"lock": kind, "address": address, "until": iso(until)}
         if kind == "address":
             stage("accounts.sign_in_locked", data, actor="weilu", org="")

@@ -2,11 +2,13 @@
 
 from datetime import datetime, time
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from weilu.accounts.credentials import Visit
 from weilu.accounts.models import Organisation
-from weilu.evidence.keeping import Gone, Register, prune, prune_rows
+from weilu.accounts.register import old_events
+from weilu.evidence.keeping import Gone, Register, months_of, prune, prune_rows
 from weilu.evidence.looking import record_looks
 from weilu.evidence.register import check_all
 from weilu.jobs.kinds import Doing, Kind
@@ -36,7 +38,18 @@ def _old_jobs(org: str, before: datetime) -> Gone:
     return prune_rows(Job.objects.filter(org=org, state=Job.State.DONE, ended_at__lt=before).order_by("id"))
 
 
+def _old_events(org: str, before: datetime) -> Gone:
+    """Events of the customer's own people; those of nobody or a vendor are kept as long as any customer says."""
+    customers = Organisation.objects.filter(kind=Organisation.Kind.CUSTOMER)
+    kept = {code: months_of(code)[SECURITY.key] for code in customers.values_list("code", flat=True)}
+    whose = Q(person__organisation__code=org)
+    if kept[org] == max(kept.values()):
+        whose |= ~Q(person__organisation__in=customers) | Q(person=None)
+    return prune_rows(old_events(before).filter(whose).order_by("id"))
+
+
 VISITS = Register("sessions", gettext_lazy("登录的设备"), _old_visits)
+SECURITY = Register("security", gettext_lazy("安全监测"), _old_events)
 JOBS = Register("jobs", gettext_lazy("后台任务"), _old_jobs)
 RECORD_LOOKS = Kind("evidence.record_looks", gettext_noop("查阅登记编入存证"), _record, times=Minutes(5))
 CHECK_LOOKS = Kind("evidence.check_looks", gettext_noop("核对查阅登记与存证"), _check, times=Daily(time(4, 20)))

@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from weilu.accounts.reader import address_of, reader
+from weilu.accounts.register import note_answer
 from weilu.accounts.sessions import note_seen
 from weilu.accounts.tokens import holder_of
 from weilu.kernel.refused import Refused
@@ -32,7 +33,7 @@ class SignedInPerson:
         if scheme.lower() == "bearer" and request.path.startswith("/api/"):
             return self._by_token(request, secret.strip())
         request.user = SimpleLazyObject(lambda: get_user(request))  # type: ignore[assignment]
-        return self.get_response(request)
+        return self._answered(request)
 
     def _by_token(self, request: HttpRequest, secret: str) -> HttpResponse:
         """A program's request: its token says who acts; a session beside it is not looked at."""
@@ -42,7 +43,13 @@ class SignedInPerson:
             turned_down = answer(request, refused, 401)
             turned_down["WWW-Authenticate"] = "Bearer"
             return turned_down
-        return self.get_response(request)
+        return self._answered(request)
+
+    def _answered(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code >= 400:
+            note_answer(request, response)
+        return response
 
     def _second_first(self, request: HttpRequest) -> HttpResponse:
         """The organisation asks for the second step, and this visit did without."""
@@ -78,5 +85,7 @@ class SignedInPerson:
                 help=_("系统管理员可以授予"),
                 who="administrator",
             )
-            return answer(request, lacking, 403)  # raised here it would pass by PageFrame
+            turned_down = answer(request, lacking, 403)  # raised here it would pass by PageFrame
+            turned_down.right = right  # type: ignore[attr-defined]
+            return turned_down
         return None

@@ -11,7 +11,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
 
-from weilu.accounts import credentials  # noqa: F401  (its tables belong to this room's)
+from weilu.accounts import credentials, watched  # noqa: F401  (their tables belong to this room's)
 from weilu.accounts.roles import ROLES
 from weilu.kernel.ids import uuid7
 from weilu.kernel.refused import NotVisible

@@ -93,6 +93,8 @@ LONGEST_TOKEN = timedelta(days=365)
 MOST_TOKENS = 20
 NEEDS = {  # the scope an action needs, where that is not WORK; by name, then by room
     "accounts": "people.manage",
+    "accounts.set_alarms": "security.manage",
+    "accounts.close_alarm": "security.manage",
     "systems": "systems.manage",
     "process.publish_flow": "flows.publish",
     "evidence.set_retention": "retention.set",

@@ -15,10 +15,12 @@ from weilu.accounts.actions import check_password
 from weilu.accounts.credentials import ApiToken
 from weilu.accounts.models import Person
 from weilu.accounts.queries import manages
+from weilu.accounts.register import note
+from weilu.accounts.watched import SecurityEvent
 from weilu.evidence.actions import stage
 from weilu.kernel import text
 from weilu.kernel.actions import ACTIONS, action
-from weilu.kernel.refused import NotVisible
+from weilu.kernel.refused import NotVisible, Refused
 from weilu.kernel.times import SHANGHAI, iso, now
 
 PREFIX = "wl_"
@@ -77,9 +79,14 @@ def holder_of(secret: str, address: str) -> Person:
     """
     instant = now()
     token = ApiToken.objects.select_related("person__organisation").filter(digest=_digest(secret)).first()
-    if token is None or not token.person.is_active:
-        raise rules.unknown_token()
-    rules.check_token_in_force(token.revoked_at, token.until, instant)
+    try:
+        if token is None or not token.person.is_active:
+            raise rules.unknown_token()
+        rules.check_token_in_force(token.revoked_at, token.until, instant)
+    except Refused:
+        hint = token.hint if token else ""
+        note(SecurityEvent.Kind.TOKEN, person=token.person if token else None, address=address, act=hint)
+        raise
     unseen = Q(last_used_at=None) | Q(last_used_at__lt=instant - SEEN_EVERY) | ~Q(last_used_from=address)
     ApiToken.objects.filter(unseen, id=token.id).update(last_used_at=instant, last_used_from=address)
     token.person.limited_to = frozenset(token.scope)

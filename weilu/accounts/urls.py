@@ -1,8 +1,8 @@
-"""Addresses of sign-in, of people, and of what is one's own."""
+"""Addresses of sign-in, of people and security, and of what is one's own."""
 
 from django.urls import path
 
-from weilu.accounts import house_pages, mine, oidc_pages, people, second_pages, views
+from weilu.accounts import house_pages, mine, oidc_pages, people, second_pages, security_pages, views
 
 app_name = "accounts"
 urlpatterns = [
@@ -19,6 +19,12 @@ urlpatterns = [
     path("me/password", mine.password, name="password"),
     path("me/tokens", mine.tokens, name="tokens"),
     path("me/tokens/<uuid:uid>/revoke", mine.revoke, name="revoke-token"),
+    path("security/", security_pages.events, name="security"),
+    path("security/log", security_pages.log, name="security-log"),
+    path("security/alarms", security_pages.alarm_list, name="alarms"),
+    path("security/alarms/<uuid:uid>/close", security_pages.close, name="close-alarm"),
+    path("security/settings", security_pages.settings, name="alarm-settings"),
+    path("security/export", security_pages.export, name="security-export"),
     path("people/", people.people, name="people"),
     path("people/add", people.add, name="add"),
     path("people/call-in", people.call_in, name="call-in"),

@@ -11,11 +11,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from weilu.accounts.actions import keep_language, sign_in
-from weilu.accounts.guesses import COOKIE, KNOWN_FOR, device_cookie
+from weilu.accounts.devices import device_words
+from weilu.accounts.guesses import COOKIE, KNOWN_FOR, device_cookie, known_device
 from weilu.accounts.models import Person
 from weilu.accounts.queries import has_second_factor
 from weilu.accounts.reader import address_of
+from weilu.accounts.register import note
 from weilu.accounts.sessions import NOTE, facts
+from weilu.accounts.watched import SecurityEvent
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
 from weilu.kernel.times import now
@@ -61,6 +64,9 @@ def on_to_the_code(request: HttpRequest, person: Person, target: str) -> HttpRes
 def let_in(request: HttpRequest, person: Person, target: str, *, second: bool = False) -> HttpResponse:
     """Begin the visit of whoever has shown all that is asked for; from now on the browser is known."""
     device = request.COOKIES.get(COOKIE, "")
+    if not known_device(device, person):
+        words = device_words(request.headers.get("User-Agent", ""))
+        note(SecurityEvent.Kind.DEVICE, person=person, address=address_of(request), act=words)
     login(request, person)
     request.session.pop(HALF, None)
     request.session["second"] = second

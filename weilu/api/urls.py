@@ -5,7 +5,7 @@ from ninja import NinjaAPI
 from ninja.security import django_auth
 
 from weilu import __version__
-from weilu.api import accounts, acts, evidence, hand, house, jobs, lists, notify, problems, reads, records
+from weilu.api import accounts, acts, evidence, hand, house, jobs, lists, notify, problems, reads, records, security
 from weilu.api.bearer import Bearer, within_scope
 from weilu.api.once import once
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
@@ -35,6 +35,7 @@ api.add_router("", jobs.router, tags=["act"])
 api.add_router("", notify.router, tags=["act"])
 api.add_router("", records.router, tags=["act"])
 api.add_router("", records.reads, tags=["read"])
+api.add_router("", security.router)
 api.add_router("", evidence.router, tags=["act"])
 
 

@@ -20,4 +20,6 @@ class NotifyConfig(AppConfig):
         register(mailing.DIGESTS)
         subscribe("jobs.tried_again", put_on_record_again)
         subscribe("accounts.gap_left", security.on_gap_left)
+        subscribe("accounts.alarm_raised", security.on_alarm_raised)
+        subscribe("accounts.alarms_set", security.on_alarms_set)
         shell.count_at(shell.NOTICES, unread_count)

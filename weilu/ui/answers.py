@@ -32,8 +32,17 @@ def seal(response: HttpResponse) -> HttpResponse:
 
 
 def answer(request: HttpRequest, problem: BaseException, status: int = 0) -> HttpResponse:
-    """The response to an exception that left a view; every one has a number that the log knows too."""
+    """The response to an exception that left a view; every one has a number that the log knows too.
+
+    It carries `problem` and `number`, for whoever registers what is turned down.
+    """
     number = f"{secrets.token_hex(2)}-{secrets.token_hex(2)}"
+    response = _answered(request, problem, number, status)
+    response.problem, response.number = problem, number  # type: ignore[attr-defined]
+    return response
+
+
+def _answered(request: HttpRequest, problem: BaseException, number: str, status: int) -> HttpResponse:
     if isinstance(problem, Refused):
         log.warning("refused %s %s %s: %s", number, request.method, request.path, problem)
         return _refusal(request, problem, number, status or HTTPStatus.CONFLICT)

@@ -32,6 +32,7 @@ ARCHIVE = (
     Place("/evidence/", "fingerprint", _("存证"), "evidence.see"),
     Place("/looks/", "eye", _("查阅登记"), "looks.see"),
     Place("/people/", "users", _("人员与角色"), "people.see"),
+    Place("/security/", "lock", _("安全监测"), "security.see"),
     Place("/absences/", "clock", _("委托代办")),
     Place("/jobs/", "refresh", _("后台任务"), "jobs.manage"),
 )

@@ -14,12 +14,14 @@ UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def cell_of(sheet: Any, value: str | datetime | None) -> Any:
+def cell_of(sheet: Any, value: str | int | datetime | None) -> Any:
     """A cell that holds `value` and never a formula: text stays text, also when somebody edits it."""
     if isinstance(value, datetime):
         cell = WriteOnlyCell(sheet, value.astimezone(SHANGHAI).replace(tzinfo=None, microsecond=0))
         cell.number_format = "yyyy-mm-dd hh:mm"
         return cell
+    if isinstance(value, int):
+        return WriteOnlyCell(sheet, value)
     words = UNPRINTABLE.sub("", value or "")
     cell = WriteOnlyCell(sheet, words)
     cell.data_type = "s"
