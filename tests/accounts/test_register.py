@@ -25,6 +25,7 @@ from weilu.accounts.watched import SecurityEvent
 from weilu.demo import PASSWORD
 from weilu.evidence.actions import tick
 from weilu.evidence.keeping import prune, set_retention
+from weilu.evidence.looks import Look
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 
@@ -219,15 +220,21 @@ def test_lists_are_narrowed_and_go_on_by_key(cast: Cast):
 def test_the_workbook_holds_what_the_page_shows(cast: Cast):
     note(Kind.REFUSED, person=cast.wang, address="10.0.0.1", act="POST /x CHG-1")
     note(Kind.DENIED, person=cast.li, address="10.0.0.1")
-    answer = signed_in(cast.wu).get("/security/export?list=events&kind=refused")
+    wu = signed_in(cast.wu)
+    assert wu.get("/security/export?list=events").headers["Content-Type"].startswith("text/html")  # asks what for
+    wu.post("/looks/purpose", {"key": "security:JZ.xlsx", "onward": "/security/", "purpose": "季度审计"})
+    answer = wu.get("/security/export?list=events&kind=refused")
     sheet = load_workbook(BytesIO(answer.content)).active
     values = [[cell.value for cell in row] for row in sheet.iter_rows()]  # type: ignore[union-attr]
     assert [row[2:8] for row in values] == [
         ["类型", "姓名", "工号", "地址", "次数", "内容"],
         ["操作被拒", "王敏", "wangmin", "10.0.0.1", 1, "POST /x CHG-1 × 1"],
     ]
-    assert signed_in(cast.wu).get("/security/export?list=log").status_code == 200
-    assert signed_in(cast.wu).get("/security/export?list=secrets").status_code == 400
+    assert wu.get("/security/export?list=log").status_code == 200
+    assert wu.get("/security/export?list=secrets").status_code == 400
+    wu.get("/security/")
+    looks = Look.objects.order_by("id").values_list("kind", "what", "purpose", "times")
+    assert list(looks) == [("security", "JZ.xlsx", "季度审计", 2), ("security", "JZ", "查看", 1)]
 
 
 def test_rows_younger_than_half_a_year_are_never_deleted(cast: Cast):

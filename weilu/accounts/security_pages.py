@@ -20,6 +20,7 @@ from weilu.accounts.people import of_the_form
 from weilu.accounts.reader import reader
 from weilu.accounts.security import PAGE, Filters
 from weilu.accounts.watched import Alarm, SecurityEvent
+from weilu.evidence.looking import seen
 from weilu.kernel.refused import NotVisible, Refused
 from weilu.kernel.rights import right
 from weilu.kernel.times import now
@@ -58,6 +59,7 @@ def events(request: HttpRequest) -> HttpResponse:
     """The register, newest first, narrowed by kind, person and days."""
     filters, after = _asked(request, KINDS)
     rows = _found(lambda: security.events(reader(request), filters, after, PAGE + 1))
+    read_on_record(request)
     shown = {
         "rows": [(one, what(one)) for one in rows[:PAGE]], "more": rows[PAGE - 1].id if len(rows) > PAGE else None,
         "filters": filters, "kinds": KINDS, "list": "events", "open": open_alarms(reader(request)),
@@ -71,6 +73,7 @@ def log(request: HttpRequest) -> HttpResponse:
     """Who signed in, privileged acts and changed settings, from the evidence."""
     filters, after = _asked(request, TITLES)
     rows = _found(lambda: security.entries(reader(request), filters, after, PAGE + 1))
+    read_on_record(request)
     shown = {
         "rows": rows[:PAGE], "more": rows[PAGE - 1].index if len(rows) > PAGE else None,
         "filters": filters, "kinds": TITLES, "list": "log", "open": open_alarms(reader(request)),
@@ -133,15 +136,25 @@ def settings(request: HttpRequest) -> HttpResponse:
 @right("security.see")
 @require_GET
 def export(request: HttpRequest) -> HttpResponse:
-    """The list as its page shows it, as an Excel workbook."""
+    """The list as its page shows it, as an Excel workbook, for a purpose that is asked once."""
     name = request.GET.get("list", "events")
     if name not in ("events", "log"):
         raise BadRequest("list")
     filters, _after = _asked(request, KINDS if name == "events" else TITLES)
+    for owner in security.watched_by(reader(request)):
+        place, words = f"{owner.code}.xlsx", f"{owner.code} Excel"
+        if asking := seen(request, org=owner.code, kind="security", what=place, words=words, ask=True):
+            return asking
     rows = _event_rows(reader(request), filters) if name == "events" else _log_rows(reader(request), filters)
     answer = HttpResponse(_workbook(rows), content_type=XLSX)
     answer["Content-Disposition"] = f'attachment; filename="weilu-security-{name}-{now():%Y%m%d}.xlsx"'
     return answer
+
+
+def read_on_record(request: HttpRequest) -> None:
+    """That the register is read is registered as well (OPS-5)."""
+    for owner in security.watched_by(reader(request)):
+        seen(request, org=owner.code, kind="security", what=owner.code, words=owner.code)
 
 
 Cells = list[str | int | datetime | None]

@@ -9,7 +9,7 @@ from ninja import Router, Schema
 
 from weilu.accounts import alarms, security
 from weilu.accounts.reader import reader
-from weilu.accounts.security_pages import KINDS
+from weilu.accounts.security_pages import KINDS, read_on_record
 from weilu.api.acts import Done, owner_named
 from weilu.kernel.times import iso
 
@@ -50,6 +50,7 @@ def events(
     given = {"kind": kind, "person": person, "since": since, "until": until}
     try:
         filters = security.read_filters(given, KINDS)
+        read_on_record(request)
         rows = security.events(reader(request), filters, after) if security.watched_ids(reader(request)) else []
     except ValueError as problem:
         raise BadRequest(str(problem)) from None
@@ -72,6 +73,7 @@ def log(
     given = {"kind": kind, "person": person, "since": since, "until": until}
     try:
         filters = security.read_filters(given, security.GROUPS)
+        read_on_record(request)
         rows = security.entries(reader(request), filters, after) if security.watched_ids(reader(request)) else []
     except ValueError as problem:
         raise BadRequest(str(problem)) from None
