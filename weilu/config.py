@@ -84,7 +84,7 @@ class Config:
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
             # The server plans a statement it hears again only once; half of a signature was planning.
-            "OPTIONS": {"server_side_binding": True, "prepare_threshold": 3},
+            "OPTIONS": {"server_side_binding": True, "prepare_threshold": 3, "application_name": "weilu"},
         }
 
 

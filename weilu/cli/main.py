@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from weilu.cli import witness, witnesses
+from weilu.cli import keeping, witness, witnesses
 from weilu.cli.telling import tell, told
 from weilu.cli.trouble import Trouble, explained
 
@@ -45,9 +45,10 @@ def parser() -> argparse.ArgumentParser:
     seed.add_argument("--kind", choices=["change"], default="change", help=told("哪一类工单"))
     commands.add_parser("demo", help=told("建好、走一遍故事、然后启动"))
     commands.add_parser("check", help=told("检查设置、程序和运行状况，每条附解决办法"))
-    verify = commands.add_parser("verify", help=told("核验一份证据导出"))
-    verify.add_argument("directory", metavar=told("目录"))
+    verify = commands.add_parser("verify", help=told("核验一份证据导出；不给目录，核验这里的整个日志"))
+    verify.add_argument("directory", nargs="?", metavar=told("目录"))
     verify.add_argument("--trust", metavar=told("公钥文件"), help=told("另行取得的公钥；没有它只能证明内部一致"))
+    keeping.arguments(commands)
     _person(commands.add_parser("person", help=told("人员：在这台机器上解锁、设新密码")))
     _evidence(commands.add_parser("evidence", help=told("证据：导出、公钥")))
     witness.arguments(commands.add_parser("witness", help=told("见证：另一方自己的程序，不需要维录的数据库")))
@@ -134,6 +135,10 @@ def _person_command(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
+    if args.directory is None:
+        from weilu.cli.proof import verify_log
+
+        return verify_log()
     from weilu.evidence.verifier import main as verify
 
     return verify([args.directory, *(["--trust", args.trust] if args.trust else [])])
@@ -160,6 +165,7 @@ COMMANDS = {
     "verify": _verify,
     "evidence": _evidence_command,
     "person": _person_command,
+    **keeping.COMMANDS,
 }
 
 if __name__ == "__main__":

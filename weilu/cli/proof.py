@@ -37,3 +37,21 @@ def export(item: str, out: Path) -> int:
         raise Trouble(f"没有编号或标识为「{item[:60]}」的工单。在工单页面上核对编号，再试一次。")
     print(export_item(str(found.uid), found.owner.code, out, actor="weilu evidence export"))
     return 0
+
+
+def verify_log() -> int:
+    """Recompute the whole log of this installation; 1 where it does not hold."""
+    django.setup()
+    from weilu.cli.setup import need_tables
+    from weilu.evidence.actions import LogDamaged
+    from weilu.evidence.keys import log_key
+    from weilu.evidence.soundness import check_log
+
+    need_tables()
+    try:
+        log = check_log(vkey=log_key()[1])
+    except LogDamaged as damage:
+        tell(f"存证日志核验不通过：{damage}。停止写入，从备份核对。", trouble=True)
+        return 1
+    tell(f"存证日志核验通过：{log.size} 条，{log.checkpoints} 个检查点，根 {log.root}")
+    return 0

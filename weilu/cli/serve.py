@@ -20,6 +20,7 @@ from weilu.cli.trouble import need_free_port
 HOST = "127.0.0.1"  # plain HTTP never leaves the machine; a TLS proxy stands before it
 PROCESSES, THREADS = 2, 4
 PATIENCE = 20.0  # seconds for children to end by themselves
+LOOK = 2.0  # seconds between two looks whether the installation is closed
 LONGEST_PAUSE = 30.0  # seconds between restarts of a worker that keeps failing
 
 
@@ -43,6 +44,7 @@ def work() -> int:
     from weilu.evidence import asking
     from weilu.execution.worker import work_forever
     from weilu.jobs.worker import work_forever as work_on_jobs
+    from weilu.kernel import upkeep
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -51,6 +53,7 @@ def work() -> int:
     beside = threading.Thread(target=work_on_jobs, args=(stop,), name="jobs", daemon=True)
     beside.start()
     asked = asking.begin(stop)
+    upkeep.watch(stop)
     work_forever(stop)
     beside.join(PATIENCE / 2)
     asked.join(PATIENCE / 2)
@@ -65,6 +68,7 @@ class Keeper:
         self.ending = False
         self.pause = 1.0
         self.again_at = 0.0
+        self.look_at = 0.0
 
     def listen(self) -> None:
         """End when asked to; the children are told by us, not by the terminal."""
@@ -80,11 +84,30 @@ class Keeper:
         try:
             while not self.ending and web.poll() is None:
                 time.sleep(0.2)
+                self._look()
                 worker = self._mended(worker)
             code = web.poll()
         finally:
             end([child for child in (worker, web) if child is not None])
         return 0 if self.ending else code or 1
+
+    def _look(self) -> None:
+        """End by ourselves once the installation is closed for an upgrade or a move."""
+        if time.monotonic() < self.look_at:
+            return
+        self.look_at = time.monotonic() + LOOK
+        from django.db import DatabaseError, connection
+
+        from weilu.kernel import upkeep
+
+        try:
+            if upkeep.ended():
+                tell(f"维录{upkeep.standing()[1]}，网页和工作进程停下", trouble=True)
+                self.ending = True
+        except DatabaseError:
+            return  # away or busy for a moment; web and worker say so themselves
+        finally:
+            connection.close()
 
     def _worker(self) -> "subprocess.Popen[bytes] | None":
         self.started = time.monotonic()

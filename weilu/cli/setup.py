@@ -5,6 +5,8 @@ from collections.abc import Callable
 import django
 from django.core.management import call_command
 
+from weilu.cli import alone
+from weilu.cli.upgrade import need_current
 from weilu.config import Config, WrongSetting
 
 FOLDERS = ("keys", "files", "attempts")
@@ -20,6 +22,8 @@ def set_up(say: Callable[[str], None] = _quiet) -> Config:
     from weilu.settings import CONFIG
 
     make_folders(CONFIG)
+    _check_may_migrate()
+    alone.present(CONFIG.data_dir)
     say(f"数据目录　{CONFIG.data_dir}")
     call_command("migrate", verbosity=0, interactive=False)
     say("数据库　　已是最新")
@@ -47,11 +51,17 @@ def first_keys() -> str:
     return public_vkey()
 
 
-def need_tables() -> None:
-    """Raise WrongSetting where the database is not the one this version works with."""
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
+def _check_may_migrate() -> None:
+    """Only an empty database gets its tables here: one with content is upgraded, with a backup before."""
+    from weilu.cli.schema import applied
 
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise WrongSetting("数据库还没有建好，或属于旧版本。先运行 weilu init。")
+    if applied():
+        need_current()
+
+
+def need_tables() -> None:
+    """Raise WrongSetting where the database is not the one this version works with; say that we work with it."""
+    from weilu.settings import CONFIG
+
+    need_current()
+    alone.present(CONFIG.data_dir)

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 
 from weilu.execution.models import Run
 from weilu.kernel.times import now
+from weilu.kernel.upkeep import resting
 
 LEASE = timedelta(seconds=15)
 BEAT_SECONDS = 3.0
@@ -51,6 +52,8 @@ def claim(holder: str) -> tuple[int, int] | None:
     free = Run.objects.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).filter(
         Q(lease_until=None) | Q(lease_until__lt=instant)
     )
+    if free.filter(state=Run.State.QUEUED).exists() and resting():
+        free = free.filter(state=Run.State.RUNNING)  # what was begun is ended, nothing new begins
     for run_id, fence in free.order_by("id").values_list("id", "fence")[:10]:
         taken = free.filter(id=run_id, fence=fence).update(
             fence=F("fence") + 1, holder=holder, lease_until=instant + LEASE

@@ -17,6 +17,7 @@ from weilu.jobs.kinds import KINDS, Doing, Fenced, Hopeless, Kind, Later, repeat
 from weilu.jobs.models import Job
 from weilu.jobs.rules import delay
 from weilu.kernel.times import now
+from weilu.kernel.upkeep import resting
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=30)
@@ -49,7 +50,7 @@ def claim(holder: str) -> Doing | None:
     PostgreSQL passes over rows that another worker has locked (SKIP LOCKED); on SQLite, one writer at a time
     is the lock. A job that ended its workers as often as it may be tried is given up here.
     """
-    if not Job.objects.due(now(), KINDS.keys()).exists():
+    if not Job.objects.due(now(), KINDS.keys()).exists() or resting():
         return None  # looked at without a lock: an idle worker disturbs nobody
     with transaction.atomic():
         instant = now()

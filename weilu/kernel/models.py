@@ -29,3 +29,23 @@ class Answered(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["who", "key"], name="one_answer")]
+
+
+class Upkeep(models.Model):
+    """The one row that says whether this installation is at work, or is being upgraded, or lives elsewhere now.
+
+    It belongs to this place, not to its content: no backup holds it.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        DRAINING = "draining"  # workers end what they have begun and take nothing new
+        CLOSED = "closed"  # web and workers end, and do not start
+        MOVED = "moved"  # as closed, for good
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    words = models.CharField(max_length=300, default="", blank=True)  # why, or where to
+    since = models.DateTimeField(default=now)

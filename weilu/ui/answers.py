@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from weilu.kernel.clauses import clause_table
 from weilu.kernel.refused import NotVisible, Refused, Stale
+from weilu.kernel.sealed import is_sealed
 from weilu.kernel.times import now
 from weilu.ui.about import about
 from weilu.ui.templatetags.weilu import clause_text
@@ -56,7 +57,7 @@ def _answered(request: HttpRequest, problem: BaseException, number: str, status:
         log.warning("bad request %s %s: %s", number, request.path, type(problem).__name__)
         big = isinstance(problem, RequestDataTooBig)
         return trouble(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE if big else HTTPStatus.BAD_REQUEST, number)
-    if isinstance(problem, OperationalError | InterfaceError):
+    if isinstance(problem, OperationalError | InterfaceError) or is_sealed(problem):
         log.error("database %s %s: %s", number, request.path, problem)
         return trouble(request, HTTPStatus.SERVICE_UNAVAILABLE, number)
     log.error("broken %s %s %s", number, request.method, request.path, exc_info=problem)
