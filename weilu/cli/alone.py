@@ -23,7 +23,7 @@ def present(home: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise Trouble("整套数据正在恢复、升级或迁移。等它做完，再试一次。") from None
+        raise Trouble("整套数据正在恢复、升级或迁走。等它做完，再试一次。") from None
     _held[str(home)] = handle
 
 

@@ -16,7 +16,7 @@ from weilu.cli.trouble import Trouble
 from weilu.cli.upgrade import ENDING, need_current
 from weilu.config import read_config
 
-MOVING = "正在迁移"
+MOVING = "正在迁往另一个数据库"
 
 
 def move(to: str, *, wait: float) -> int:
@@ -47,7 +47,7 @@ def move(to: str, *, wait: float) -> int:
             draft.unlink(missing_ok=True)
         upkeep.put(upkeep.State.MOVED, shown(to))
     tell(f"已迁到 {shown(to)}：{made.rows} 行，逐表核对过；存证 {made.size} 条，根 {made.root[:16]}… 相同")
-    tell("原来的数据库没有改动，已封存，不再写入。把 WEILU_DATABASE_URL 改成新的地址，再 weilu serve")
+    tell("原来的数据库没有改动，已关闭，不再写入。把 WEILU_DATABASE_URL 改成新的地址，再 weilu serve")
     return 0
 
 
@@ -58,7 +58,7 @@ def _carry(draft: Path, to: str) -> None:
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["?"])[-1]
-        raise Trouble(f"没有迁移，原来的数据库照常可用：{said}")
+        raise Trouble(f"没有迁走，原来的数据库照常可用：{said}")
 
 
 def shown(url: str) -> str:

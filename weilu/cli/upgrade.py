@@ -65,7 +65,7 @@ def _nothing_to_do(config: Any) -> int:
         with alone.nobody_else(config.data_dir, wait=0):
             alone.no_other_sessions()
             closing.open_again()
-        tell("上次的升级或迁移中断了，没有改动什么；现在可以启动")
+        tell("上次的升级或迁走中断了，没有改动什么；现在可以启动")
         return 0
     tell("数据库已是最新，没有什么要升级的")
     return 0
