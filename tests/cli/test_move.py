@@ -18,9 +18,10 @@ pytestmark = [
 ]
 ACT = """
 from weilu.accounts.actions import give_role
-from weilu.accounts.models import Person
+from weilu.accounts.models import Organisation, Person
 who = Person.objects.get(username="zhengjie")
-give_role(who, Person.objects.get(username="wangmin"), who.home, "security_office", source="在职")
+home = Organisation.objects.get(code="JZ")
+give_role(who, Person.objects.get(username="wangmin"), home, "security_office", source="在职")
 """
 SEARCH = """
 from weilu.accounts.models import Person
