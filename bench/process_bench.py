@@ -104,14 +104,15 @@ def _signing(name: str, cast: Any) -> list[dict[str, Any]]:
     from django.db import connection
 
     from weilu.accounts.models import Person
-    from weilu.process.actions import publish_flow, sign_step
+    from weilu.process.actions import sign_step
+    from weilu.process.flow_actions import install_flow
     from weilu.process.vocabulary import Kind, register_kind
 
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_row (id integer PRIMARY KEY, words varchar(200) NOT NULL)")
     facts = {"integrity.verified": ""}
     register_kind(Kind(key="bench", flows="bench", page="changes:change", right="changes.request", facts=facts))
-    publish_flow(None, cast.jz, FLOW)
+    install_flow(cast.jz, FLOW)
     system = _system(cast)
     items = [_at_confirm(cast, system) for _turn in range(PAIRS + 10)]
     bare: list[float] = []

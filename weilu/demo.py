@@ -14,7 +14,7 @@ from django.db import transaction
 from weilu.accounts.actions import add_person, found_organisation, give_role
 from weilu.accounts.house import name_head
 from weilu.accounts.models import Department, Organisation, Person
-from weilu.process.actions import publish_flow
+from weilu.process.flow_actions import install_flow
 from weilu.systems.actions import name_users, register_installation, register_system
 from weilu.systems.models import Installation, System
 
@@ -60,7 +60,7 @@ def make_cast() -> Cast:
     sun = _person(bl, "sunli", "孙莉", "维护工程师", "", ("engineer", hn))
     he = _person(hn, "helin", "何琳", "系统管理员", "信息科", "administrator", "requester")
     name_head(None, Department.objects.get(organisation=jz, name="养老待遇科"), li)
-    publish_flow(None, jz, (FLOWS / "normal.yaml").read_text("utf-8"))
+    install_flow(jz, (FLOWS / "normal.yaml").read_text("utf-8"))
     return Cast(jz, hc, bl, hn, wang, li, zhao, qian, wu, zheng, chen, zhou, sun, he)
 
 

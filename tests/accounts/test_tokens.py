@@ -19,6 +19,7 @@ from weilu.accounts.rules import MOST_TOKENS, SCOPES, WORK
 from weilu.accounts.tokens import make_token, revoke_token, scopes_of
 from weilu.demo import PASSWORD
 from weilu.evidence.models import Staged
+from weilu.kernel.ids import uuid7
 from weilu.kernel.models import Answered
 from weilu.kernel.times import SHANGHAI, now
 
@@ -123,7 +124,7 @@ GIVE = {"owner": "JZ", "person": "wujing", "role": "engineer"}
         ((), "notify/mark_all_read", {}, "办理工单、执行和报告单"),
         ((), "accounts/give_role", GIVE, "管理人员与角色"),
         ((WORK,), "accounts/give_role", GIVE, "管理人员与角色"),
-        ((WORK,), "process/publish_flow", {"owner": "JZ", "source": "x"}, "发布流程"),
+        ((WORK,), "process/publish_flow", {"draft": str(uuid7()), "digest": "x"}, "发布流程"),
         (("people.manage",), "process/sign_step", {}, "办理工单、执行和报告单"),
         (("people.manage",), "systems/register_system", {}, "管理系统"),
     ],

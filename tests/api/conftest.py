@@ -24,6 +24,8 @@ from weilu.evidence.models import Entry
 from weilu.execution.models import Run
 from weilu.kernel.times import SHANGHAI, now
 from weilu.notify.models import Notice
+from weilu.process.drafted import FlowDraft
+from weilu.process.flow_actions import draft_flow
 from weilu.records.models import Overtime, RecordSheet
 from weilu.records.overtime import enter_overtime
 from weilu.records.queries import paper_of
@@ -51,6 +53,7 @@ class Told:
             "system": self.run.item.system, "installation": self.run.installation, "customer": self.cast.jz,
             "person": self.cast.wang, "token": ApiToken.objects.get(person=self.cast.wang),
             "alarm": Alarm.objects.get(owner=self.cast.jz),
+            "flow": self.closed.item.flow, "draft": FlowDraft.objects.get(author=self.cast.zheng),
             "notice": Notice.objects.filter(person=self.cast.wang).first(),
         }  # fmt: skip
         return {name: str(row.uid) for name, row in rows.items()}
@@ -102,6 +105,7 @@ def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
     for _attempt in range(5):
         note(SecurityEvent.Kind.REFUSED, person=cast.wang, address="10.0.0.1", act="POST /x CHG-1")
     raise_alarms(cast.jz)
+    draft_flow(cast.zheng, cast.jz, source=closed.item.flow.source, base=closed.item.flow)
     file_scan(cast.chen, sheet, data=paper_of(sheet))
     tick()
     return Told(cast, closed, opened, run, sheet)

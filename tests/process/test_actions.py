@@ -12,7 +12,6 @@ from weilu.kernel.refused import Refused, Stale
 from weilu.process.actions import (
     conclude_step,
     open_item,
-    publish_flow,
     record_fact,
     refuse_step,
     reopen_step,
@@ -20,6 +19,7 @@ from weilu.process.actions import (
     set_subject,
     sign_step,
 )
+from weilu.process.flow_actions import install_flow
 from weilu.process.models import Opinion, Seat, StepVisit, WorkItem
 from weilu.process.queries import counts, done, gates_of, item_view, mine, todo
 
@@ -29,7 +29,7 @@ LAST = "  - {key: last, title: 确认, who: requester}\n"
 
 
 def opened(cast, steps: str, running: bool = True, by=None) -> WorkItem:
-    publish_flow(None, cast.jz, HEAD + steps)
+    install_flow(cast.jz, HEAD + steps)
     system = system_of(cast, running=running)
     with transaction.atomic():
         return open_item(
@@ -222,7 +222,7 @@ def test_a_change_after_approval_reopens_the_step_where_it_was_made(cast):
 
 def test_a_running_item_stays_on_the_version_it_began_with(cast):
     item = opened(cast, CHECK + LAST)
-    newer = publish_flow(None, cast.jz, HEAD + LAST)
+    newer = install_flow(cast.jz, HEAD + LAST)
 
     assert (newer.number, item.flow.number) == (2, 1)
     item = sign_step(cast.zhao, item, turn=item.turn)
@@ -230,12 +230,12 @@ def test_a_running_item_stays_on_the_version_it_began_with(cast):
 
 
 def test_the_same_bytes_are_the_same_version(cast):
-    assert publish_flow(None, cast.jz, HEAD + LAST) == publish_flow(None, cast.jz, HEAD + LAST)
+    assert install_flow(cast.jz, HEAD + LAST) == install_flow(cast.jz, HEAD + LAST)
 
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_lists_ask_as_often_for_three_rows_as_for_one(cast, rows, django_assert_num_queries):
-    publish_flow(None, cast.jz, HEAD + CHECK + LAST)
+    install_flow(cast.jz, HEAD + CHECK + LAST)
     system = system_of(cast)
     for number in range(rows):
         open_item(
@@ -261,7 +261,7 @@ def test_lists_ask_as_often_for_three_rows_as_for_one(cast, rows, django_assert_
 
 
 def test_pages_of_a_list_join_without_gap_or_repetition(cast):
-    publish_flow(None, cast.jz, HEAD + CHECK.replace("}\n", ", hours: 8}\n") + LAST)
+    install_flow(cast.jz, HEAD + CHECK.replace("}\n", ", hours: 8}\n") + LAST)
     system = system_of(cast)
     for number in range(5):
         open_item(

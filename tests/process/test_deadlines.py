@@ -13,8 +13,9 @@ from weilu.kernel import worktime
 from weilu.kernel.times import SHANGHAI, now
 from weilu.notify.models import Notice
 from weilu.process import deadlines
-from weilu.process.actions import open_item, publish_flow, sign_step
+from weilu.process.actions import open_item, sign_step
 from weilu.process.deadlines import OFFICE, SWEEP, Level, levels, reached
+from weilu.process.flow_actions import install_flow
 from weilu.process.models import Event, Seat, WorkItem
 
 FLOW = """flow: test.flow
@@ -69,7 +70,7 @@ class Waiting:
     """An item at its check; its seat's times can be moved as if time had gone by."""
 
     def __init__(self, cast: Cast, who: str = "role(technical_head)", code: str = "CS") -> None:
-        publish_flow(None, cast.jz, FLOW % who)
+        install_flow(cast.jz, FLOW % who)
         with transaction.atomic():
             self.item: WorkItem = open_item(
                 cast.wang, system=system_of(cast, code), kind="test", series="CS", title="试一试", flow="test.flow",

@@ -4,7 +4,7 @@ import pytest
 
 from weilu.kernel.refused import Refused
 from weilu.process.conditions import WrongCondition, parse_condition
-from weilu.process.flow import Who, parse_flow
+from weilu.process.flow import Who, WrongFlow, parse_flow
 
 HEAD = "flow: t\ntitle: 试\nsteps:\n"
 
@@ -97,3 +97,28 @@ def test_what_is_no_condition_is_refused(text, reason):
         parse_condition(text)
 
     assert str(told.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("source", "faults"),
+    [
+        ("a: &x [1]\nb: *x\n", [(1, "第 1 行：不能用 & 和 * 代替内容，写全它")]),
+        ("a:\n  - 2026-13-45\n", [(1, "第 1 行不是合法的 YAML。改正后再发布")]),
+        ("a: " + "[" * 5000, [(1, "第 1 行：一层套一层太深")]),
+        ("flow: a\n\tb: 1\n", [(2, "第 2 行不是合法的 YAML。改正后再发布")]),
+        ("? [1]\n: 2\n", [(1, "第 1 行不是合法的 YAML。改正后再发布")]),
+        ("a: !!python/object:os.system x\n", [(1, "第 1 行不是合法的 YAML。改正后再发布")]),
+        ("a\x07b", [(1, "第 1 行不是合法的 YAML。改正后再发布")]),
+        ("", [(1, "流程要有 flow、title 和至少一个 steps。改正后再发布")]),
+        (
+            "flow: t\ntitle: 试\nsteps:\n  - {key: a, title: 甲, who: requester, who: system_owner}\n",
+            [(4, "第 4 行：「who」写了两次")],
+        ),
+        ("flow: t\nsteps:\n  - {key: a, title: 甲, who: requester}\n", [(1, "缺 flow 或 title")]),
+    ],
+)
+def test_whatever_is_typed_is_told_with_its_line_and_never_breaks_the_reader(source, faults):
+    with pytest.raises(WrongFlow) as wrong:
+        parse_flow(source)
+
+    assert [(fault.line, str(fault)) for fault in wrong.value.faults] == faults

@@ -12,7 +12,8 @@ from weilu.kernel.events import announce
 from weilu.kernel.times import now
 from weilu.notify.models import Notice
 from weilu.notify.queries import unread_count
-from weilu.process.actions import open_item, publish_flow, return_item, sign_step
+from weilu.process.actions import open_item, return_item, sign_step
+from weilu.process.flow_actions import install_flow
 from weilu.process.hand import add_signer, copy_to, transfer, withdraw
 from weilu.process.models import Delegation, Seat, WorkItem
 from weilu.process.notices import SETTLE, still_waiting
@@ -28,7 +29,7 @@ steps:
 
 
 def opened(cast: Cast) -> WorkItem:
-    publish_flow(None, cast.jz, FLOW)
+    install_flow(cast.jz, FLOW)
     with transaction.atomic():
         return open_item(
             cast.wang, system=system_of(cast), kind="test", series="CS", title="试一试", flow="test.flow",
@@ -92,7 +93,7 @@ def test_a_return_is_told_to_the_requester_and_nobody_hears_of_their_own_act(cas
 
 def test_whose_own_act_brought_the_item_to_them_is_not_told(cast: Cast):
     two = FLOW.replace("[role(technical_head), role(leader)]", "role(technical_head)")
-    publish_flow(None, cast.jz, two.replace("确认, who: requester", "确认, who: role(technical_head)"))
+    install_flow(cast.jz, two.replace("确认, who: requester", "确认, who: role(technical_head)"))
     with transaction.atomic():
         item = open_item(
             cast.wang, system=system_of(cast), kind="test", series="CS", title="试一试", flow="test.flow",
@@ -105,8 +106,7 @@ def test_whose_own_act_brought_the_item_to_them_is_not_told(cast: Cast):
 
 
 def test_the_requester_hears_of_a_return_by_somebody_else_and_of_the_end(cast: Cast):
-    publish_flow(
-        None,
+    install_flow(
         cast.jz,
         FLOW.replace("key: last, title: 确认, who: requester", "key: last, title: 备案, who: role(security_office)"),
     )
@@ -128,7 +128,7 @@ def test_the_requester_hears_of_a_return_by_somebody_else_and_of_the_end(cast: C
 
 
 def test_a_return_that_was_overtaken_is_no_news(cast: Cast):
-    publish_flow(None, cast.jz, FLOW.replace("确认, who: requester", "备案, who: role(security_office)"))
+    install_flow(cast.jz, FLOW.replace("确认, who: requester", "备案, who: role(security_office)"))
     with transaction.atomic():
         item = open_item(
             cast.wang, system=system_of(cast), kind="test", series="CS", title="试一试", flow="test.flow",

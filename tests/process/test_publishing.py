@@ -7,8 +7,8 @@ import pytest
 from tests.support.unchanged import every_row
 from weilu.changes.kind import CHANGE
 from weilu.kernel.refused import Refused
-from weilu.process.actions import publish_flow
 from weilu.process.flow import Flow, parse_flow
+from weilu.process.flow_actions import install_flow
 from weilu.process.models import FlowVersion
 from weilu.process.publishing import faults_of_names
 from weilu.process.vocabulary import Kind, Required
@@ -285,7 +285,7 @@ def test_a_flow_with_a_fault_is_not_published_and_nothing_changes(cast, steps, r
     before = every_row()
 
     with pytest.raises(Refused) as refused:
-        publish_flow(cast.zheng, cast.jz, HEAD + steps)
+        install_flow(cast.jz, HEAD + steps)
 
     told = refused.value
     assert (told.reason, str(told.clause), told.field, told.help) == (reason, "CHG-1", "source", help)
@@ -293,7 +293,7 @@ def test_a_flow_with_a_fault_is_not_published_and_nothing_changes(cast, steps, r
 
 
 def test_a_flow_without_a_fault_is_published_for_its_customer(cast):
-    version = publish_flow(cast.zheng, cast.jz, HEAD + "  - {key: a, title: 甲, who: role(leader)}\n")
+    version = install_flow(cast.jz, HEAD + "  - {key: a, title: 甲, who: role(leader)}\n")
 
     kept = FlowVersion.objects.filter(key="test.flow").values_list("owner__code", "number", "digest")
     assert list(kept) == [("JZ", 1, version.digest)]

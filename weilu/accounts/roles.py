@@ -17,7 +17,10 @@ RIGHTS = {
     "security.manage": _("设定和处理安全告警"),
     "systems.see": _("查看系统"),
     "systems.manage": _("管理系统"),
+    "flows.see": _("查看流程"),
+    "flows.edit": _("写流程"),
     "flows.publish": _("发布流程"),
+    "flows.move": _("迁移在办工单"),
     "sheets.cancel": _("作废报告单编号"),
     "filters.share": _("共享筛选"),
     "jobs.manage": _("管理后台任务"),
@@ -34,7 +37,7 @@ class Role:
 
 
 def _role(key: str, title: object, *rights: str) -> Role:
-    everybody = {"evidence.see", "systems.see", "people.see"}
+    everybody = {"evidence.see", "systems.see", "people.see", "flows.see"}
     return Role(key, title, frozenset(rights) | everybody)
 
 
@@ -43,7 +46,7 @@ ROLES = {
     for role in (
         _role("requester", _("申请人"), "changes.request"),
         _role("department_head", _("部门负责人"), "changes.request"),
-        _role("technical_head", _("技术部门负责人"), "changes.request", "filters.share"),
+        _role("technical_head", _("技术部门负责人"), "changes.request", "flows.publish", "filters.share"),
         _role("leader", _("用户领导"), "evidence.export"),
         _role(
             "security_office",
@@ -61,7 +64,9 @@ ROLES = {
             "security.see",
             "security.manage",
             "systems.manage",
+            "flows.edit",
             "flows.publish",
+            "flows.move",
             "evidence.export",
             "evidence.witnesses",
             "looks.see",

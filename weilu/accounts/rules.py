@@ -96,8 +96,13 @@ NEEDS = {  # the scope an action needs, where that is not WORK; by name, then by
     "accounts.set_alarms": "security.manage",
     "accounts.close_alarm": "security.manage",
     "systems": "systems.manage",
+    "process.draft_flow": "flows.edit",
+    "process.propose_flow": "flows.edit",
+    "process.discard_flow": "flows.edit",
     "process.publish_flow": "flows.publish",
     "evidence.set_retention": "retention.set",
+    "process.reject_flow": "flows.publish",
+    "process.move_item": "flows.move",
     "changes.request_change": "changes.request",
     "records.cancel_number": "sheets.cancel",
 }

@@ -127,11 +127,6 @@ class NoticeAct(Schema):
     notice: UUID
 
 
-class FlowIn(Schema):
-    owner: str
-    source: str
-
-
 class PersonIn(Schema):
     organisation: str
     username: str
@@ -187,12 +182,6 @@ def refuse_step(request: HttpRequest, act: Signing) -> Done:
 def return_item(request: HttpRequest, act: ReturnAct) -> Done:
     shown: dict[str, Any] = {"turn": act.turn, "to": act.to, "words": act.words, "step": act.step}
     return _done(process.return_item(reader(request), _item(request, act), **shown))
-
-
-@router.post("/process/publish_flow", response=Done)
-def publish_flow(request: HttpRequest, act: FlowIn) -> Done:
-    version = process.publish_flow(reader(request), owner_named(request, act.owner), act.source)
-    return Done(number=f"{version.key} v{version.number}")
 
 
 @router.post("/changes/request_change", response=Done)

@@ -5,7 +5,21 @@ from ninja import NinjaAPI
 from ninja.security import django_auth
 
 from weilu import __version__
-from weilu.api import accounts, acts, evidence, hand, house, jobs, lists, notify, problems, reads, records, security
+from weilu.api import (
+    accounts,
+    acts,
+    evidence,
+    flows,
+    hand,
+    house,
+    jobs,
+    lists,
+    notify,
+    problems,
+    reads,
+    records,
+    security,
+)
 from weilu.api.bearer import Bearer, within_scope
 from weilu.api.once import once
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
@@ -29,6 +43,8 @@ api.add_router("", lists.router)
 api.add_router("", lists.acts)
 api.add_router("", acts.router, tags=["act"])
 api.add_router("", hand.router, tags=["act"])
+api.add_router("", flows.router, tags=["read"])
+api.add_router("", flows.acts, tags=["act"])
 api.add_router("", accounts.router)
 api.add_router("", house.router)
 api.add_router("", jobs.router, tags=["act"])

@@ -13,7 +13,7 @@ from weilu.accounts.house import name_head
 from weilu.accounts.models import Department, Organisation, Person
 from weilu.cli import seed_words as words
 from weilu.demo import FLOWS, make_cast
-from weilu.process.actions import publish_flow
+from weilu.process.flow_actions import install_flow
 from weilu.process.models import FlowVersion
 from weilu.systems.actions import register_installation, register_system
 from weilu.systems.models import Installation, System
@@ -81,7 +81,7 @@ def _people(owner: Organisation) -> None:
             person = _add(vendor, f"seed-{code}-{role}-{place}", words.name(800 + place), title, "")
             give_role(None, person, owner, role, source=CONTRACT)
     if not FlowVersion.objects.filter(owner=owner, key="changes.normal").exists():
-        publish_flow(None, owner, (FLOWS / "normal.yaml").read_text("utf-8"))
+        install_flow(owner, (FLOWS / "normal.yaml").read_text("utf-8"))
 
 
 def _add(home: Organisation, username: str, name: str, title: str, department: str) -> Person:

@@ -6,11 +6,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from weilu.accounts.models import Organisation, Person
+from weilu.accounts.models import Person
 from weilu.evidence.actions import stage
 from weilu.kernel import text
 from weilu.kernel.actions import action
-from weilu.kernel.canonical import sha256_hex
 from weilu.kernel.events import announce
 from weilu.kernel.numbering import take_number
 from weilu.kernel.refused import Refused, Stale
@@ -19,7 +18,6 @@ from weilu.kernel.times import now
 from weilu.process import rules
 from weilu.process.flow import parse_flow
 from weilu.process.models import Event, Fact, FlowVersion, Opinion, Seat, StepVisit, WorkItem
-from weilu.process.publishing import check_publishable
 from weilu.process.queries import gates_of
 from weilu.process.search import keep_words
 from weilu.process.seats import locked, say, seated, settle
@@ -28,34 +26,6 @@ from weilu.systems.models import System
 
 Outcome = StepVisit.Outcome
 NEWEST = Prepared(lambda: FlowVersion.objects.filter(owner=slot("owner"), key=slot("key")).order_by("-number")[:1])
-
-
-@action("process.publish_flow")
-def publish_flow(by: Person | None, owner: Organisation, source: str) -> FlowVersion:
-    """Make `source` the newest version of its flow for `owner`; running items stay on theirs.
-
-    The same bytes again are the same version. `by` is None only for flows the product ships.
-    """
-    if by is not None and not by.may("flows.publish", owner.id):
-        raise Refused(_("发布流程要由系统管理员办"))
-    flow = parse_flow(source)
-    check_publishable(flow, owner)
-    digest = sha256_hex(source.encode())
-    same = FlowVersion.objects.filter(owner=owner, key=flow.key, digest=digest).first()
-    if same:
-        return same
-    last = FlowVersion.objects.filter(owner=owner, key=flow.key).order_by("-number").first()
-    number = last.number + 1 if last else 1
-    version = FlowVersion.objects.create(
-        owner=owner, key=flow.key, number=number, digest=digest, source=source, published_by=by.actor if by else "weilu"
-    )
-    stage(
-        "process.flow_published",
-        {"flow": flow.key, "number": number, "digest": digest},
-        actor=version.published_by,
-        org=owner.code,
-    )
-    return version
 
 
 def open_item(

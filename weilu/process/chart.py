@@ -1,6 +1,6 @@
 """A flow as one horizontal line, drawn by the server as SVG; its text twin is the list of visits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.utils.html import escape
@@ -30,8 +30,17 @@ def draw(view: ItemView) -> SafeString:
     return draw_steps(view.flow, view.steps, _summary(view), arcs=_arcs(view) if arcs else [])
 
 
-def draw_steps(flow: Flow, steps: Sequence[StepView], summary: str, arcs: Sequence[str] = ()) -> SafeString:
-    """The line of a flow's steps, with an item on it or without; `summary` says in words what it shows."""
+def draw_steps(
+    flow: Flow,
+    steps: Sequence[StepView],
+    summary: str,
+    arcs: Sequence[str] = (),
+    under: Mapping[str, list[str]] | None = None,
+) -> SafeString:
+    """The line of a flow's steps, with an item on it or without; `summary` says in words what it shows.
+
+    Without an item, `under` says by key whom each step asks.
+    """
     places = _places(flow)
     width = max(x for x, _y in places.values()) + STEP // 2
     top = 0 if arcs else LINE - 24  # without a return the line needs no room above it
@@ -45,7 +54,7 @@ def draw_steps(flow: Flow, steps: Sequence[StepView], summary: str, arcs: Sequen
     by_key = {view.step.key: view for view in steps}
     parts += [_edge(places[start], places[end], by_key[end]) for start, end in _edges(flow)]
     parts += arcs
-    parts += [_node(view, *places[view.step.key]) for view in steps]
+    parts += [_node(view, *places[view.step.key], (under or {}).get(view.step.key)) for view in steps]
     parts.append("</svg>")
     return mark_safe("".join(parts))  # noqa: S308  (every text went through escape)
 
@@ -131,7 +140,7 @@ def _arcs(view: ItemView) -> list[str]:
     return parts
 
 
-def _node(view: StepView, x: int, y: int) -> str:
+def _node(view: StepView, x: int, y: int, under: list[str] | None = None) -> str:
     step = view.step
     shape = (
         f'<path d="M{x} {y - 12} {x + 12} {y} {x} {y + 12} {x - 12} {y}Z"/>'
@@ -154,7 +163,8 @@ def _node(view: StepView, x: int, y: int) -> str:
             f'<rect class="flow-pill" x="{x + 8}" y="{y + 6}" width="30" height="15" rx="7.5"/>'
             f'<text class="flow-pill-text" x="{x + 23}" y="{y + 17}" text-anchor="middle">{times}</text>'
         )
-    lines = [("flow-title", _(step.title)), ("flow-who", _who(view)), ("flow-when", _when(view))]
+    who = _who(view) if under is None else _fitting("%(names)s", under)
+    lines = [("flow-title", _(step.title)), ("flow-who", who), ("flow-when", _when(view))]
     texts = "".join(
         f'<text class="{name}" x="{x}" y="{y + 33 + row * 16}" text-anchor="middle">{escape(words)}</text>'
         for row, (name, words) in enumerate(lines)
@@ -162,7 +172,7 @@ def _node(view: StepView, x: int, y: int) -> str:
     )
     link = f'<a href="#visits-{step.key}">' if view.visits else "<a>"
     drawn = f"{link}<title>{escape(_(step.title))}</title>{halo}{shape}{sign}{pill}{texts}</a>"
-    return f'<g class="flow-step {view.state}">{drawn}</g>'
+    return f'<g class="flow-step {view.state}" data-line="{step.line}">{drawn}</g>'
 
 
 def _who(view: StepView) -> str:
@@ -200,7 +210,7 @@ def _when(view: StepView) -> str:
         return _("不需要")
     if view.state == "done" and last and last.closed_at:
         return _day(last.closed_at, clock=True)
-    return view.step.clause if view.state == "future" else ""
+    return view.step.clause if view.state in ("future", "wrong") else ""
 
 
 def _day(instant: datetime, *, clock: bool = False) -> str:

@@ -1,6 +1,9 @@
 """The flow language: YAML in, a checked `Flow` out; `docs/flows.md` explains each word."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,6 +18,7 @@ WHO = re.compile(
     r"^(requester|system_owner|contract_engineer|dept_head\(requester\)|(role|actor|person)\(([a-z0-9_.-]+)\))$"
 )
 KEY = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
+DEEPEST = 8  # how far lists and fields may be nested; a flow needs five
 STEP_WORDS = {
     "key", "title", "who", "sign", "veto", "gates", "back", "resume", "not_also", "when", "auto", "form", "hours",
     "clause", "mark", "then", "act", "branch", "personal",
@@ -112,19 +116,32 @@ class Flow:
         return next(place for place, step in enumerate(self.steps) if step.key == key)
 
 
+class Fault(str):
+    """What is wrong with a flow, as people read it; `line` says where in the source, from 1, or 0 for the whole."""
+
+    line: int
+
+    def __new__(cls, words: str, line: int = 0) -> Fault:
+        made = super().__new__(cls, words)
+        made.line = line
+        return made
+
+
+class WrongFlow(Refused):
+    """The text is no flow; `faults` are all that were found."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(_("；").join(faults), field="source")
+        self.faults = tuple(faults)
+
+
 @lru_cache(maxsize=256)
 def parse_flow(source: str) -> Flow:
-    """The flow that `source` defines; raises Refused with every fault found, each with its line."""
-    try:
-        node = yaml.compose(source, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(source)
-    except yaml.YAMLError as problem:
-        line = getattr(getattr(problem, "problem_mark", None), "line", 0) + 1
-        raise Refused(_("第 %(line)d 行不是合法的 YAML。改正后再发布") % {"line": line}, field="source") from None
-    faults: list[str] = []
+    """The flow that `source` defines; raises WrongFlow with every fault found, each with its line."""
+    data, node = _read(source)
     if not isinstance(data, dict) or not isinstance(data.get("steps"), list) or not data["steps"]:
-        raise Refused(_("流程要有 flow、title 和至少一个 steps。改正后再发布"), field="source")
-    lines = _lines_of_steps(node)
+        raise WrongFlow([Fault(_("流程要有 flow、title 和至少一个 steps。改正后再发布"), 1)])
+    lines, faults = _lines_of_steps(node), _written_twice(node)
     rows = data["steps"]
     keys = [str(row.get("key", "")) if isinstance(row, dict) else "" for row in rows]
     steps = []
@@ -136,15 +153,57 @@ def parse_flow(source: str) -> Flow:
     if not faults:
         faults = [in_line(lines[place], words) for place, words in _faults_between(steps)]
     if not isinstance(data.get("flow"), str) or not isinstance(data.get("title"), str):
-        faults.insert(0, _("缺 flow 或 title"))
+        faults.insert(0, Fault(_("缺 flow 或 title"), 1))
     if faults:
-        raise Refused(_("；").join(faults), field="source")
+        raise WrongFlow(faults)
     return Flow(data["flow"], data["title"], tuple(steps))
 
 
-def in_line(line: int, fault: str) -> str:
+def in_line(line: int, fault: str) -> Fault:
     """A fault as people read it, with the line it stands in."""
-    return _("第 %(line)d 行：%(fault)s") % {"line": line, "fault": fault}
+    return Fault(_("第 %(line)d 行：%(fault)s") % {"line": line, "fault": fault}, line)
+
+
+def _read(source: str) -> tuple[Any, Any]:
+    """The data and the nodes of a YAML text; raises WrongFlow for what is none, and for names that stand for others.
+
+    An alias can make a few lines stand for millions, and nesting exhausts the reader.
+    """
+    try:
+        depth = 0
+        for event in yaml.parse(source, Loader=yaml.SafeLoader):
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                raise WrongFlow([in_line(line, _("不能用 & 和 * 代替内容，写全它"))])
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise WrongFlow([in_line(line, _("一层套一层太深"))])
+        return yaml.safe_load(source), yaml.compose(source, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as problem:
+        line = getattr(getattr(problem, "problem_mark", None), "line", 0) + 1
+    except ValueError:  # a date or a number that is none: 2026-13-45
+        line = 1
+    raise WrongFlow([Fault(_("第 %(line)d 行不是合法的 YAML。改正后再发布") % {"line": line}, line)])
+
+
+def _written_twice(node: Any) -> list[Fault]:
+    """Fields written twice in one place, of which YAML would silently keep the last."""
+    faults, places = [], [node]
+    while places:
+        place = places.pop()
+        if isinstance(place, yaml.SequenceNode):
+            places += reversed(place.value)
+        if not isinstance(place, yaml.MappingNode):
+            continue
+        known = set()
+        for key, value in place.value:
+            word = str(key.value)
+            if word in known:
+                faults.append(in_line(key.start_mark.line + 1, _("「%(word)s」写了两次") % {"word": word}))
+            known.add(word)
+            places.append(value)
+    return faults
 
 
 def _lines_of_steps(node: Any) -> list[int]:
@@ -189,7 +248,7 @@ def _read_step(row: Any, following: str, line: int) -> Step:
     return Step(
         key=key,
         title=row["title"].strip(),
-        who=tuple(_read_who(text, key) for text in who),
+        who=tuple(read_who(text, key) for text in who),
         sign=sign,
         veto=row.get("veto", True),
         gates=tuple(_listed(row, "gates")),
@@ -226,7 +285,8 @@ def _listed(row: dict[str, Any], word: str) -> list[str]:
     return [str(one) for one in values]
 
 
-def _read_who(text: str, key: str) -> Who:
+def read_who(text: str, key: str = "") -> Who:
+    """An entry of the closed vocabulary; raises ValueError for anything else."""
     match = WHO.match(text)
     if match is None:
         raise ValueError(_("步骤 %(key)s 的 who「%(text)s」不在词表里") % {"key": key, "text": text})

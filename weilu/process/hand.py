@@ -19,6 +19,7 @@ from weilu.kernel.statements import insert
 from weilu.kernel.times import now
 from weilu.process import rules
 from weilu.process.actions import note
+from weilu.process.drafted import FlowMove
 from weilu.process.flow import Flow, Step
 from weilu.process.models import Copy, Event, Opinion, Seat, StepVisit, Withdrawal, WorkItem
 from weilu.process.queries import acted
@@ -67,6 +68,8 @@ def _gone_on(item: WorkItem, flow: Flow, opinion: Opinion) -> str:
     visit, step = opinion.visit, flow.step(opinion.visit.step)
     if visit.outcome not in (Outcome.OPEN, Outcome.DONE):
         return _("「%(step)s」已退回或失效") % {"step": step.title}
+    for moved in FlowMove.objects.filter(item=item, at__gt=opinion.at).select_related("after")[:1]:
+        return _("工单已迁到流程第 %(number)d 版") % {"number": moved.after.number}
     since = StepVisit.objects.filter(item=item, turn__gt=visit.turn).exclude(outcome=Outcome.NOT_REQUIRED)
     after = [one for one in since.order_by("id") if not flow.beside(step, flow.step(one.step))]
     begun = [one for one in after if one.source_id == visit.id]

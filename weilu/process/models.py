@@ -8,23 +8,25 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from weilu.accounts.models import Organisation, Owned, OwnedRows, Person
+from weilu.accounts.models import Owned, OwnedRows, Person
 from weilu.kernel.times import now
 from weilu.systems.models import System
 
 UNDATED = datetime(9999, 12, 31, tzinfo=UTC)  # the due date of a seat without a deadline
 
 
-class FlowVersion(models.Model):
+class FlowVersion(Owned):
     """One immutable version of a flow definition, known by the digest of its source."""
 
-    owner = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
     key = models.CharField(max_length=60)  # changes.normal
     number = models.PositiveIntegerField()
     digest = models.CharField(max_length=64)
     source = models.TextField()  # YAML, byte for byte what was published
     published_at = models.DateTimeField(default=now)
     published_by = models.CharField(max_length=120)
+    written_by = models.CharField(max_length=120, default="")  # "" for what the product ships
+    words = models.TextField(default="")  # what changed and why, as it was proposed
+    evidence = models.UUIDField(null=True)  # ref of the entry of its publication
 
     class Meta:
         constraints = [
@@ -133,7 +135,7 @@ class Seat(models.Model):
         BEFORE = "before", "前加签"  # gives an opinion before `asked_by` can sign
         AFTER = "after", "后加签"  # signs too before the step is over
         SPARE = "spare", "不再需要"  # enough have agreed without them, and only added signers are waited for
-        GONE = "gone", "已转出"  # handed on; counts for nothing
+        GONE = "gone", "已转出"  # handed on, or no longer asked since the item moved; counts for nothing
 
     ADDED = (Part.BEFORE, Part.AFTER)  # outside the number who must agree
 
@@ -260,4 +262,5 @@ class Event(models.Model):
     evidence = models.UUIDField(null=True)
 
 
+from weilu.process import drafted as drafted  # noqa: E402  (flows being written, items moved: this room's too)
 from weilu.process import kept as kept  # noqa: E402  (the rows of lists are models of this room too)

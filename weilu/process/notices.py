@@ -34,6 +34,7 @@ def subscribe_all() -> None:
     subscribe("process.transferred", on_seated)
     subscribe("process.signer_added", on_seated)
     subscribe("process.copied", on_copied)
+    subscribe("process.item_moved", on_item_moved)
     subscribe("process.signature_withdrawn", on_signature_withdrawn)
 
 
@@ -66,6 +67,13 @@ def on_seated(item: WorkItem, by: Person, people: Iterable[Person], words: str =
     """Whoever was handed a place, or is asked to sign as well, hears it at once, and their deadline is watched."""
     for seat in _seats_of(item, people):
         _ask(seat, _("%(name)s 请您办：%(number)s %(step)s"), by, words, f"waits:{seat.id}")
+        watch(seat)
+
+
+def on_item_moved(item: WorkItem, by: Person, people: Iterable[Person], words: str) -> None:
+    """Whom the new version asks hears it at once; every deadline may be another one now."""
+    on_seated(item, by, people, words)
+    for seat in Seat.objects.filter(item=item, open=True).select_related("item__owner").order_by("id"):
         watch(seat)
 
 

@@ -1,5 +1,6 @@
 """What a flow names must exist, and what it says must be able to happen: the checks before it is published."""
 
+import re
 from collections.abc import Callable, Iterable
 
 from django.utils.translation import gettext as _
@@ -9,12 +10,13 @@ from weilu.accounts.roles import ROLES
 from weilu.kernel.clauses import clause_table
 from weilu.kernel.refused import Refused
 from weilu.process.conditions import parse_condition
-from weilu.process.flow import Flow, Step, Who, in_line
+from weilu.process.flow import Fault, Flow, Step, Who, WrongFlow, in_line, parse_flow
 from weilu.process.rules import NO_STEP_SKIPPED
 from weilu.process.staffing import Staff, faults_of_staff, journeys
 from weilu.process.vocabulary import Facets, Kind, Required, kind_of_flow, rooms_with_flows
 
 Check = Callable[[Flow, Step, Kind], Iterable[str]]
+FLOW_KEY = re.compile(r"^[a-z][a-z0-9_]{0,19}\.[a-z][a-z0-9_]{0,39}$")
 
 
 def check_publishable(flow: Flow, owner: Organisation) -> None:
@@ -27,11 +29,27 @@ def check_publishable(flow: Flow, owner: Organisation) -> None:
         raise Refused(_("；").join(faults), NO_STEP_SKIPPED, field="source", help=help)
 
 
-def faults_of_names(flow: Flow, kind: Kind | None) -> list[str]:
+def faults_in(source: str, owner: Organisation) -> tuple[Flow | None, list[Fault]]:
+    """What stands in the way of publishing `source` for `owner`, and the flow where it can be read at all."""
+    try:
+        flow = parse_flow(source)
+    except WrongFlow as wrong:
+        return None, [*wrong.faults]
+    kind = kind_of_flow(flow.key)
+    faults = faults_of_names(flow, kind)
+    if kind is not None and not faults:
+        faults = faults_of_people(flow, kind, owner)
+    return flow, faults
+
+
+def faults_of_names(flow: Flow, kind: Kind | None) -> list[Fault]:
     """Every fault of the definition by itself, each with its line and what may stand there instead."""
     if kind is None:
         words = {"flow": flow.key, "known": _listed(rooms_with_flows())}
-        return [_("flow「%(flow)s」不属于任何一类工单，应以其中一个开头：%(known)s") % words]
+        return [Fault(_("flow「%(flow)s」不属于任何一类工单，应以其中一个开头：%(known)s") % words)]
+    if not FLOW_KEY.match(flow.key):
+        words = {"flow": flow.key}
+        return [Fault(_("flow「%(flow)s」应像 changes.normal：小写英文，中间一个点") % words)]
     checks: tuple[Check, ...] = (_first, _vocabulary, _gates, _condition, _returns, _actors, _kept)
     faults = [in_line(step.line, fault) for step in flow.steps for check in checks for fault in check(flow, step, kind)]
     return _missing(flow, kind) + faults
@@ -92,12 +110,12 @@ def _condition(flow: Flow, step: Step, kind: Kind) -> Iterable[str]:
     faults = []
     for field, constant in step.when.compared:
         values = kind.facets.get(field)
-        words = {"step": step.key, "field": field, "constant": _written(constant)}
+        words = {"step": step.key, "field": field, "constant": written(constant)}
         if values is None:
             words["known"] = _listed(sorted(kind.facets))
             faults.append(_("步骤 %(step)s 的 when 里的字段「%(field)s」不存在。可用：%(known)s") % words)
         elif (type(constant), constant) not in [(type(value), value) for value in values]:  # for True == 1
-            words["known"] = _listed(map(_written, values))
+            words["known"] = _listed(map(written, values))
             faults.append(_("步骤 %(step)s 的 when 里 %(field)s 不会是「%(constant)s」。可用：%(known)s") % words)
     if not faults and not visited(step, kind):
         words = {"step": step.key, "when": step.when.text}
@@ -105,7 +123,7 @@ def _condition(flow: Flow, step: Step, kind: Kind) -> Iterable[str]:
     yield from faults
 
 
-def _written(constant: object) -> str:
+def written(constant: object) -> str:
     """A constant as it is written in a condition."""
     return f"'{constant}'" if isinstance(constant, str) else str(constant).lower()
 
@@ -139,11 +157,11 @@ def _actors(flow: Flow, step: Step, kind: Kind) -> Iterable[str]:
             yield _("步骤 %(step)s 的 %(who)s 可能没有人：有的工单不走步骤 %(named)s") % words
 
 
-def _missing(flow: Flow, kind: Kind) -> list[str]:
+def _missing(flow: Flow, kind: Kind) -> list[Fault]:
     known = [step.key for step in flow.steps]
     every = _listed(one.key for one in kind.required)
     return [
-        _("流程缺步骤 %(step)s。这一类流程都要有：%(every)s") % {"step": one.key, "every": every}
+        Fault(_("流程缺步骤 %(step)s。这一类流程都要有：%(every)s") % {"step": one.key, "every": every})
         for one in kind.required
         if one.key not in known
     ]
@@ -186,7 +204,7 @@ def _passed_by(step: Step, own: Required, kind: Kind) -> Iterable[str]:
         yield _("步骤 %(step)s 在 %(whenever)s 时不能跳过，when 要包含它") % words
 
 
-def faults_of_people(flow: Flow, kind: Kind, owner: Organisation) -> list[str]:
+def faults_of_people(flow: Flow, kind: Kind, owner: Organisation) -> list[Fault]:
     """Why steps of `flow` could never be met by the people who exist towards `owner`; empty when all can."""
     return faults_of_staff(flow, journeys(flow, kind), staff_of(flow, kind, owner))
 

@@ -148,3 +148,52 @@ def check_not_acted_on(since: str) -> None:
     """A signature is taken back only while nothing has followed from it; `since` says what has."""
     if since:
         raise Refused(_("已经不能撤回：%(since)s") % {"since": since}, NO_STEP_SKIPPED, help=_("请现在办理的人退回"))
+
+
+def check_own_draft(own: bool, author: str) -> None:
+    """What somebody writes is written and proposed by them alone: who wrote it is never in doubt."""
+    if not own:
+        raise Refused(_("这份草稿是%(name)s写的，只有本人可以改和送审") % {"name": author}, help=_("可以另写一份"))
+
+
+def check_draft_open(is_open: bool) -> None:
+    """A draft that was published or given up stays as it is."""
+    if not is_open:
+        raise Stale(_("这份草稿已经发布或放弃，不能再改"), help=_("另写一份"))
+
+
+def check_proposed(proposed: bool) -> None:
+    """Only what its author has proposed is published or sent back."""
+    if not proposed:
+        raise Stale(_("这份草稿不在待发布。可能已收回、退回或发布"))
+
+
+def check_second_person(by: int, author: int) -> None:
+    """NOT_ONES_OWN: nobody decides on the flow they wrote."""
+    if by == author:
+        raise Refused(
+            _("这份流程是您写的，要由另一个人发布"), NOT_ONES_OWN, help=_("请有「发布流程」权限的另一个人看过再发布")
+        )
+
+
+def check_same_text(shown: str, present: str) -> None:
+    """What is proposed or published is exactly what the page showed."""
+    if shown != present:
+        raise Stale(_("草稿在您打开页面之后已改。看过新内容再办"), field="source")
+
+
+def check_based_on_newest(base: int, newest: int) -> None:
+    """NO_STEP_SKIPPED: a draft never undoes a version that its author has not seen; numbers are 0 for none."""
+    if base != newest:
+        words = {"base": base, "newest": newest}
+        said = _("已有第 %(newest)d 版，这份草稿是按第 %(base)d 版写的")
+        if not base:
+            said = _("已有第 %(newest)d 版，这份草稿不是按它写的")
+        raise Stale(said % words, NO_STEP_SKIPPED, field="source", help=_("看过新版，把草稿改按最新版，再送审"))
+
+
+def check_something_new(same: int) -> None:
+    """A text that is a version already, byte for byte, is no other version; `same` is its number, 0 for none."""
+    if same:
+        said = _("与第 %(number)d 版一字不差") % {"number": same}
+        raise Refused(said, field="source", help=_("要回到旧版，改一处再送审，例如加一行 # 说明"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from weilu.process.flow import Flow, Step, Who, in_line
+from weilu.process.flow import Fault, Flow, Step, Who, in_line
 from weilu.process.vocabulary import Kind
 
 MOST_TRIED = 20_000  # choices looked at before the search gives up; what it cannot decide is not refused
@@ -33,7 +33,7 @@ def journeys(flow: Flow, kind: Kind) -> list[list[Step]]:
     return [[flow.step(key) for key in keys] for keys in sorted(ways)]
 
 
-def faults_of_staff(flow: Flow, ways: Sequence[Sequence[Step]], staff: Staff) -> list[str]:
+def faults_of_staff(flow: Flow, ways: Sequence[Sequence[Step]], staff: Staff) -> list[Fault]:
     """Why steps could never be met by these people, each with its line; empty when some choice meets them all."""
     return [in_line(step.line, words) for step, words in unmet(flow, ways, staff)]
 

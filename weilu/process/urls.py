@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from weilu.process import hand_views, list_views, views
+from weilu.process import draft_views, flow_views, hand_views, list_views, running_views, views
 
 app_name = "process"
 urlpatterns = [
@@ -20,4 +20,13 @@ urlpatterns = [
     path("lists/filters/<str:uid>/drop", list_views.drop_filter, name="drop_filter"),
     path("bulk", list_views.bulk, name="bulk"),
     path("bulk/sign", list_views.bulk_sign, name="bulk_sign"),
+    path("flows/", flow_views.flows, name="flows"),
+    path("flows/new", draft_views.begin_flow, name="new_flow"),
+    path("flows/<uuid:uid>/", flow_views.flow, name="flow"),
+    path("flows/<uuid:uid>/compare", flow_views.compare, name="compare_flows"),
+    path("flows/<uuid:uid>/simulation", flow_views.simulation, name="simulation"),
+    path("flows/<uuid:uid>/running", running_views.running, name="running"),
+    path("flows/<uuid:uid>/draft", draft_views.begin_draft, name="begin_draft"),
+    path("flows/drafts/<uuid:uid>/", draft_views.draft, name="draft"),
+    path("flows/drafts/<uuid:uid>/check", draft_views.check, name="check_draft"),
 ]

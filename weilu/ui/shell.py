@@ -31,6 +31,7 @@ ARCHIVE = (
     Place("/sheets/", "file-certificate", _("报告单")),
     Place("/evidence/", "fingerprint", _("存证"), "evidence.see"),
     Place("/looks/", "eye", _("查阅登记"), "looks.see"),
+    Place("/flows/", "git-compare", _("流程"), "flows.see"),
     Place("/people/", "users", _("人员与角色"), "people.see"),
     Place("/security/", "lock", _("安全监测"), "security.see"),
     Place("/absences/", "clock", _("委托代办")),
