@@ -19,7 +19,7 @@ from weilu.demo import PASSWORD
 from weilu.evidence.models import Staged
 from weilu.kernel.refused import Refused
 from weilu.notify.models import Notice
-from weilu.process.actions import publish_flow
+from weilu.process.flow_actions import install_flow
 from weilu.process.hand import transfer
 from weilu.process.models import FlowVersion
 
@@ -114,7 +114,7 @@ def _vendor(cast: Cast) -> Person:
 def test_an_item_on_an_older_version_still_needs_its_people(cast: Cast):
     make_change(cast, make_installation(cast))
     source = FlowVersion.objects.get(owner=cast.jz).source
-    publish_flow(None, cast.jz, source.replace("who: role(development_head)", "who: role(department_head)"))
+    install_flow(cast.jz, source.replace("who: role(development_head)", "who: role(department_head)"))
 
     told = refusal_of(lambda: end_role(cast.zheng, cast.zhou, cast.jz, "development_head"))
 

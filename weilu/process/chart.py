@@ -163,7 +163,7 @@ def _node(view: StepView, x: int, y: int, under: list[str] | None = None) -> str
             f'<rect class="flow-pill" x="{x + 8}" y="{y + 6}" width="30" height="15" rx="7.5"/>'
             f'<text class="flow-pill-text" x="{x + 23}" y="{y + 17}" text-anchor="middle">{times}</text>'
         )
-    who = _who(view) if under is None else _fitting("%(names)s", under)
+    who = _who(view) if under is None else _cut(_fitting("%(names)s", under))
     lines = [("flow-title", _(step.title)), ("flow-who", who), ("flow-when", _when(view))]
     texts = "".join(
         f'<text class="{name}" x="{x}" y="{y + 33 + row * 16}" text-anchor="middle">{escape(words)}</text>'
@@ -182,6 +182,16 @@ def _who(view: StepView) -> str:
         return _fitting(pgettext("chart", "在等 %(names)s"), [person.name for person in view.waiting])
     said = list(dict.fromkeys(opinion.person.name for opinion in reversed(view.opinions)))
     return _fitting("%(names)s", said)
+
+
+def _cut(words: str) -> str:
+    """What fits under one step without its neighbour; the list of steps has the whole."""
+    wide = 0.0
+    for fits, sign in enumerate(words, start=1):
+        wide += FULL if sign > "\u2e80" else HALF
+        if wide > STEP - 6:
+            return words[: fits - 2].rstrip() + "…"
+    return words
 
 
 def _fitting(sentence: str, names: list[str]) -> str:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from weilu.accounts.models import Grant, Organisation, Person
+from weilu.accounts.needs import hold_still
 from weilu.accounts.roles import ROLES
 from weilu.evidence.actions import stage
 from weilu.kernel import text
@@ -190,6 +191,7 @@ def _check_may(by: Person, right: str, draft: FlowDraft) -> None:
 
 def _checked(draft: FlowDraft) -> Flow:
     """The draft's flow: without fault, something new, and written against the version that is newest now."""
+    hold_still(draft.owner)  # one publication after another, and no role ends meanwhile
     try:
         flow = parse_flow(draft.source)
     except WrongFlow as wrong:

@@ -69,7 +69,7 @@ def drawn(flow: Flow, people: Mapping[str, str], wrong: set[int] | None = None) 
         state = "wrong" if step.line in (wrong or ()) else "future"
         views.append(StepView(step, 0 if step.mark else number, state, [], [], []))
         under[step.key] = [who_words(who, flow, people) for who in step.who] or [_("自动办理")]
-    summary = _("流程图：%(steps)s") % {"steps": _(" → ").join(_(step.title) for step in flow.steps)}
+    summary = _("流程图：%(steps)s") % {"steps": " → ".join(_(step.title) for step in flow.steps)}
     return draw_steps(flow, views, summary, under=under)
 
 
@@ -179,7 +179,7 @@ def offered(flow: Flow | None) -> list[tuple[str, list[tuple[str, str]]]]:
     values = {name: _("、").join(map(written, options)) for name, options in kind.facets.items()}
     return [
         ("who", who),
-        ("sign", [("all", _("会签")), ("any", _("或签")), ("2", _("其中 %(count)d 人") % {"count": 2})]),
+        ("sign", [("all", _("会签")), ("any", _("或签")), ("2", _("要同意的人数"))]),
         ("gates", [(key, fact_title(key)) for key in kind.facts]),
         ("when", [(name, values[name]) for name in values]),
         ("form", [(name, "") for name in sorted(kind.forms)]),

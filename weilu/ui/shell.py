@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext_lazy
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ ARCHIVE = (
     Place("/sheets/", "file-certificate", _("报告单")),
     Place("/evidence/", "fingerprint", _("存证"), "evidence.see"),
     Place("/looks/", "eye", _("查阅登记"), "looks.see"),
-    Place("/flows/", "git-compare", _("流程"), "flows.see"),
+    Place("/flows/", "git-compare", pgettext_lazy("place", "流程"), "flows.see"),
     Place("/people/", "users", _("人员与角色"), "people.see"),
     Place("/security/", "lock", _("安全监测"), "security.see"),
     Place("/absences/", "clock", _("委托代办")),

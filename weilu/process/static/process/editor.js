@@ -41,7 +41,7 @@
   function here() {
     const before = text.value.slice(0, text.selectionStart).split("\n");
     [...gutter.children].forEach((one, line) => one.classList.toggle("here", line === before.length - 1));
-    place.textContent = place.dataset.words.replace("%l", before.length).replace("%c", before.at(-1).length + 1);
+    place.textContent = place.dataset.words.replace("{l}", before.length).replace("{c}", before.at(-1).length + 1);
   }
 
   function follow() {
