@@ -28,7 +28,8 @@ from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 from weilu.process import hand
 from weilu.process.absence import delegate, end_delegation
-from weilu.process.actions import conclude_step, open_item, publish_flow, refuse_step, return_item, sign_step
+from weilu.process.actions import conclude_step, open_item, refuse_step, return_item, sign_step
+from weilu.process.flow_actions import install_flow
 from weilu.process.models import Delegation, Seat, WorkItem
 
 WALKS = int(os.environ.get("WEILU_WALKS", "0"))
@@ -72,7 +73,7 @@ class Walk:
         self.home = [cast.wang, cast.li, cast.zhao, cast.qian, cast.wu, cast.zheng]
         running, important = self.chance.random() < 0.7, self.chance.random() < 0.7
         facets = {"running": running, "importance": "important" if important else "normal"}
-        publish_flow(None, cast.jz, HEAD + steps)
+        install_flow(cast.jz, HEAD + steps)
         item = open_item(
             cast.wang, system=system_of(cast, running=running), kind="test", series="CS", title="试一试",
             flow="test.flow", facets=facets, words="",
