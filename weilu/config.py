@@ -61,6 +61,19 @@ class Config:
         """How links in papers and mails begin."""
         return self.public_url or f"http://{self.hosts[0]}:{self.port}"
 
+    @property
+    def over_tls(self) -> bool:
+        """Whether people reach the site by https: a proxy before it ends TLS, the site itself hears plain HTTP."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def origins(self) -> list[str]:
+        """What browsers name as the origin of our own forms behind such a proxy; never a pattern of hosts."""
+        named = [f"https://{host}" for host in self.hosts if host and "*" not in host and not host.startswith(".")]
+        parts = urlsplit(self.public_url)
+        public = [f"{parts.scheme}://{parts.netloc}"] if self.over_tls else []
+        return list(dict.fromkeys(named + public))
+
     def database(self) -> dict[str, object]:
         """Django's `DATABASES["default"]`."""
         parts = urlsplit(self.database_url)
