@@ -258,10 +258,18 @@ def _changed(token: str) -> str:
 
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri", "issuer"])
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:9/x", "https://evil.example/x", "file:///etc/passwd", "http://[", ""]
+    "url",
+    [
+        "http://127.0.0.1:9/x",
+        "https://evil.example/x",
+        "file:///etc/passwd",
+        "http://[",
+        "",
+        "http://evil.example\\@US/x",
+    ],
 )
 def test_no_call_goes_anywhere_but_to_the_issuer(cast: Cast, liar: Liar, name: str, url: str):
-    liar.document = {name: url}
+    liar.document = {name: url.replace("US", liar.issuer.removeprefix("http://"))}
     answer: Any = Client().get("/login/oidc")
     assert (answer.status_code, answer.context["refused"].reason) == (401, NOT_BELIEVED)
     assert liar.paths == ["/.well-known/openid-configuration"]
@@ -284,6 +292,36 @@ def test_the_way_back_leads_to_this_site_only(cast: Cast, liar: Liar, target: st
     asked = left(client, target)
     liar.nonce = asked["nonce"]
     assert came_back(client, state=asked["state"], code="c") == (302, "/")
+
+
+@pytest.mark.parametrize("path", ["openid-configuration", "token", "jwks"])
+@pytest.mark.parametrize("how", ["drip", "flood", "nested"])
+def test_a_provider_that_answers_without_end_holds_up_nobody(
+    cast: Cast, liar: Liar, monkeypatch: Any, path: str, how: str
+):
+    """A page is served by one of a few threads; whoever asks for it need not have signed in."""
+    client = Client()
+    asked = left(client)
+    liar.nonce, liar.endless, liar.how = asked["nonce"], path, how
+    monkeypatch.setattr("weilu.accounts.oidc.PATIENCE", 0.6)
+    began = time.monotonic()
+    assert came_back(client, state=asked["state"], code="c") == (401, AWAY)
+    assert time.monotonic() - began < 4
+
+
+def test_a_question_that_the_provider_already_has_in_its_address_stays(cast: Cast, liar: Liar):
+    liar.document = {"authorization_endpoint": f"{liar.issuer}/authorize?policy=p"}
+    location = Client().get("/login/oidc")["Location"]
+    assert location.startswith(f"{liar.issuer}/authorize?policy=p&response_type=code&")
+
+
+@pytest.mark.parametrize(("verified", "status"), [(True, 302), (False, 401), (None, 401), ("true", 401)])
+def test_a_mail_address_names_somebody_only_where_the_provider_has_verified_it(
+    cast: Cast, liar: Liar, use: Any, verified: Any, status: int
+):
+    use(liar.issuer, WEILU_OIDC_CLAIM="email")
+    liar.claims = {"email": "wangmin", "email_verified": verified}
+    assert journey(Client(), liar)[0] == status
 
 
 def test_a_provider_that_is_away_is_said_to_be_so_and_the_password_still_opens(cast: Cast, use: Any):

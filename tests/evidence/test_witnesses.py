@@ -1,6 +1,7 @@
 """Weilu's side of witnessing: who is enrolled, what is asked, which answers count, what they reveal."""
 
 import base64
+import contextlib
 import dataclasses
 import json
 import socket
@@ -22,7 +23,7 @@ from weilu.evidence.keys import public_vkey
 from weilu.evidence.models import Checkpoint, Cosignature, Entry, Tile, Witness
 from weilu.evidence.queries import last_checkpoint
 from weilu.evidence.witness.asked import add_checkpoint
-from weilu.evidence.witness.store import Home
+from weilu.evidence.witness.store import Home, open_home
 from weilu.evidence.witnesses import enrol_witness, head_of, request_for, retire_witness, take_answer
 from weilu.kernel.refused import Refused
 
@@ -250,6 +251,37 @@ def test_what_the_witness_does_not_know_is_said(home, tmp_path, log):
     assert take_answer(None, witness, answer="422\nno\n").finding == "not_continued"
     assert take_answer(None, witness, answer="409\n3\n").finding == "ahead"
     assert take_answer(None, witness, answer="409\n3\n").finding == "other_root"
+
+
+def test_a_witness_that_drips_inside_its_tls_does_not_keep_the_other_from_being_asked(
+    home, tmp_path, log, settings, monkeypatch
+):
+    """The vendor's witness could otherwise see to it that the customer's signs no more."""
+    monkeypatch.setattr("weilu.evidence.asking.PATIENCE", 0.5)
+
+    def drip(listener: socket.socket) -> None:
+        line, _address = listener.accept()
+        with line, contextlib.suppress(OSError):
+            line.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KB begins
+            for _ in range(40):
+                line.sendall(b"\x02")
+                time.sleep(0.1)
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        listening(new_witness(tmp_path / "o", log, "o.test/w")) as url,
+    ):
+        thread = threading.Thread(target=drip, args=(listener,), daemon=True)
+        thread.start()
+        hostile = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        allow(settings, hostile, url)
+        enrol(home, hostile, side="vendor")
+        other = open_home(tmp_path / "o")
+        enrol(other, url)
+        started = time.monotonic()
+        assert ask_due() == {home.vkey.name: "no_answer", other.vkey.name: ""}
+        assert time.monotonic() - started < 3
+        thread.join()
 
 
 class Crooked(BaseHTTPRequestHandler):

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -49,10 +50,22 @@ class Liar:
         self.document: dict[str, Any] = {}
         self.sign: Callable[[dict[str, Any]], str] = self.signed
         self.redirect, self.nonce, self.form, self.basic = "", "", {}, ""
+        self.endless, self.how = "", ""
         self.paths.clear()
 
     def signed(self, claims: dict[str, Any]) -> str:
         return jwt.encode({"alg": "RS256", "kid": self.key.kid}, claims, self.key)
+
+    def go_on(self, asked: BaseHTTPRequestHandler) -> None:
+        """A byte now and then, a flood, or brackets that never close; ends when the other side hangs up."""
+        asked.send_response(200)
+        asked.end_headers()
+        with suppress(OSError):
+            if self.how == "nested":
+                asked.wfile.write(b"[" * 200_000)
+            for _ in range(40 if self.how == "drip" else 80 if self.how == "flood" else 0):
+                asked.wfile.write(b" " if self.how == "drip" else b" " * 1_000_000)
+                time.sleep(0.1 if self.how == "drip" else 0)
 
     def answer(self, asked: BaseHTTPRequestHandler) -> None:
         self.paths.append(asked.path)
@@ -60,6 +73,9 @@ class Liar:
             asked.send_response(302)
             asked.send_header("Location", f"{self.issuer}/elsewhere")
             asked.end_headers()
+            return
+        if self.endless and self.endless in asked.path:
+            self.go_on(asked)
             return
         now = int(time.time())
         claims = {

@@ -3,14 +3,14 @@
 import base64
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
-from urllib import request as web
-from urllib.error import URLError
 from urllib.parse import quote, urlencode, urlsplit
 
 from django.conf import settings
@@ -20,14 +20,16 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from weilu.config_sign_in import Oidc
+from weilu.kernel.outgoing import call
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 
 BACK = "/login/oidc/back"
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")  # keys that only the provider has; never a shared secret, never none
 LEEWAY = 60  # seconds that the provider's clock may differ
+PLAIN = re.compile(r"[!#-;=?-\[\]^_a-z~]+")  # no blank, quote or backslash: browsers would read another host in it
 VALID = 600  # seconds from leaving to coming back
-PATIENCE, LONGEST = 5, 1_000_000  # seconds for each answer, bytes of it
+PATIENCE, LONGEST = 5.0, 1_000_000  # seconds for each whole answer, bytes of it
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def leave(target: str, site: str) -> tuple[str, Journey]:
         "response_type": "code", "client_id": config.client_id, "redirect_uri": site + BACK, "scope": "openid profile",
         "state": journey.state, "nonce": journey.nonce, "code_challenge": challenge, "code_challenge_method": "S256",
     }  # fmt: skip
-    return f"{found['authorization_endpoint']}?{urlencode(asked)}", journey
+    where = str(found["authorization_endpoint"])
+    return f"{where}{'&' if urlsplit(where).query else '?'}{urlencode(asked)}", journey
 
 
 def come_back(given: Mapping[str, str], kept: Mapping[str, Any] | None, site: str) -> tuple[str, str]:
@@ -82,6 +85,8 @@ def come_back(given: Mapping[str, str], kept: Mapping[str, Any] | None, site: st
     claims = _claims(config, found, given["code"], journey, site)
     check_claims(claims, config.issuer, config.client_id, journey.nonce, now().timestamp())
     name = claims.get(config.claim)
+    if config.claim == "email" and claims.get("email_verified") is not True:
+        raise not_believed()  # anybody could have typed it there
     if not isinstance(name, str) or not name:
         raise not_believed()
     return name, journey.target
@@ -150,27 +155,20 @@ def _claims(config: Oidc, found: dict[str, Any], code: str, journey: Journey, si
     return dict(token.claims)
 
 
-class _NoWayOn(web.HTTPRedirectHandler):
-    """A redirect is an answer that is not believed: it could lead anywhere."""
-
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
 def _asked(config: Oidc, url: str, form: dict[str, str] | None = None, basic: str = "") -> dict[str, Any]:
     """The JSON object at `url`, which must be on the issuer's host: no redirects, no proxy, no file."""
     if _origin(url) != _origin(config.issuer):
         raise not_believed()
-    asked = web.Request(url, data=urlencode(form).encode() if form else None)  # noqa: S310  (http or https, see Oidc)
-    asked.add_header("Accept", "application/json")
-    if basic:
-        asked.add_header("Authorization", f"Basic {basic}")
+    headers = {"Accept": "application/json"} | ({"Authorization": f"Basic {basic}"} if basic else {})
+    body = urlencode(form).encode() if form else None
+    if body is not None:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
     try:
-        with web.build_opener(web.ProxyHandler({}), _NoWayOn).open(asked, timeout=PATIENCE) as answer:
-            found = json.loads(answer.read(LONGEST))
-    except (URLError, OSError, HTTPException, ValueError):
+        status, said = call(url, body=body, headers=headers, patience=PATIENCE, longest=LONGEST)
+        found = json.loads(said)
+    except (OSError, HTTPException, ValueError, RecursionError):
         raise away() from None
-    if not isinstance(found, dict):
+    if status != HTTPStatus.OK or not isinstance(found, dict):
         raise away()
     return found
 
@@ -178,6 +176,8 @@ def _asked(config: Oidc, url: str, form: dict[str, str] | None = None, basic: st
 def _origin(url: str) -> tuple[str, str, int | None]:
     try:
         parts = urlsplit(url)
+        if not PLAIN.fullmatch(url):
+            return "", url, None
         return parts.scheme, parts.hostname or "", parts.port
     except ValueError:
         return "", url, None

@@ -2,14 +2,9 @@
 
 import http.client
 import logging
-import socket
-import ssl
 import threading
-import time
-from contextlib import suppress
 from datetime import timedelta
-from threading import Event, Timer
-from urllib.parse import urlsplit
+from threading import Event
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, transaction
@@ -18,6 +13,7 @@ from django.db.models import Q
 from weilu.evidence.models import Checkpoint, Witness
 from weilu.evidence.queries import last_checkpoint
 from weilu.evidence.witnesses import place_of, request_for, settle
+from weilu.kernel.outgoing import call
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 
@@ -63,44 +59,11 @@ def _ask_once(witness: Witness, checkpoint: Checkpoint) -> str:
 
 def send(url: str, body: bytes) -> tuple[int, str]:
     """POST to the one address the list allows; the name is resolved once and the connection made to that answer."""
-    parts = urlsplit(url)
-    if place_of(url) not in settings.CONFIG.witness_hosts or not parts.hostname:
+    if place_of(url) not in settings.CONFIG.witness_hosts:
         raise Refused(f"{url} is not on the list of witnesses")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    family, kind, _proto, _name, address = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)[0]
-    lines = [socket.socket(family, kind)]
-    began = time.monotonic()
-    ending = Timer(PATIENCE, _hang_up, (lines,))
-    ending.start()
-    try:
-        lines[0].settimeout(PATIENCE)
-        lines[0].connect(address)
-        if parts.scheme == "https":
-            lines.append(ssl.create_default_context().wrap_socket(lines[0], server_hostname=parts.hostname))
-        answer = _talk(lines[-1], parts.netloc, parts.path, body)
-        if time.monotonic() - began >= PATIENCE:
-            raise TimeoutError("the answer was cut off")
-        return answer
-    finally:
-        ending.cancel()
-        lines[-1].close()
-
-
-def _talk(line: socket.socket, host: str, path: str, body: bytes) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(host, timeout=PATIENCE)
-    connection.sock = line
-    connection.request("POST", f"{path}/add-checkpoint", body, {"Content-Type": "text/plain", "Connection": "close"})
-    answer = connection.getresponse()
-    said = answer.read(LONGEST + 1)
-    if len(said) > LONGEST:
-        raise ValueError("the answer is too long")
-    return answer.status, said.decode("utf-8")
-
-
-def _hang_up(lines: list[socket.socket]) -> None:
-    """However slowly the other side drips, the whole time is limited."""
-    with suppress(OSError):
-        lines[-1].shutdown(socket.SHUT_RDWR)
+    kind = {"Content-Type": "text/plain"}
+    status, said = call(f"{url}/add-checkpoint", body=body, headers=kind, patience=PATIENCE, longest=LONGEST)
+    return status, said.decode("utf-8")
 
 
 def ask_forever(stop: Event) -> None:
