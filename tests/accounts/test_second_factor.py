@@ -243,6 +243,33 @@ def test_an_administrator_does_not_reset_it_for_a_vendors_person(cast: Cast):
     assert not has_second_factor(cast.chen)
 
 
+def test_an_administrator_who_is_only_signed_in_does_not_take_off_their_own(cast: Cast):
+    """Whoever finds their browser open could otherwise do without password and code."""
+    enrolled(cast.zheng)
+    own = Refusal("自己的两步验证不能在这里重置。不用了在「登录与安全」里关闭；手机丢了用恢复码，或请另一位系统管理员")
+    assert refusal_of(lambda: reset_second_factor(cast.zheng, cast.zheng)) == own
+    client = Client()
+    client.force_login(cast.zheng)
+    client.post(f"/people/{cast.zheng.uid}/reset-second-factor")
+    assert has_second_factor(cast.zheng)
+
+
+def test_a_secret_that_was_never_confirmed_is_forgotten_after_a_quarter_of_an_hour(cast: Cast):
+    """It stands on the page without a password: whoever finds the browser open later must not take it over."""
+    client = Client()
+    client.post("/login", {"username": "wangmin", "password": PASSWORD})
+    client.post("/me/second-factor", {"act": "enrol", "password": PASSWORD})
+    page = client.get("/me/second-factor").content.decode()
+    phone = pyotp.TOTP(page.partition('<code id="secret">')[2].partition("</code>")[0])
+    SecondFactor.objects.update(made_at=F("made_at") - timedelta(minutes=15))
+
+    assert phone.secret not in client.get("/me/second-factor").content.decode()
+    nothing = Refusal("先开始开启，再输入验证码", "", "code")
+    assert refusal_of(lambda: confirm_second_factor(cast.wang, code=phone.now())) == nothing
+    enrolled(cast.wang)
+    assert has_second_factor(cast.wang)
+
+
 def test_an_administrator_resets_it_for_somebody_who_lost_the_phone(cast: Cast):
     enrolled(cast.wang)
     client = Client()

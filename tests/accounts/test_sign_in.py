@@ -1,6 +1,7 @@
 """Signing in: one sentence for every wrong name or password; locks that grow, end, and spare known browsers."""
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -203,7 +204,9 @@ def test_what_was_typed_as_a_name_is_not_on_record_when_it_is_nobodys(cast: Cast
     assert locked_entries() == []
 
 
-@pytest.mark.parametrize("username", ["", "wang\x00min", "wang\ud800", "王" * 500, "wangmin' OR 1=1 --", "WANGMIN "])
+@pytest.mark.parametrize(
+    "username", ["", "wang\x00min", "wang\ud800", "王" * 500, "ΐ" * 40, "ﷺ" * 40, "wangmin' OR 1=1 --", "WANGMIN "]
+)
 def test_a_name_that_no_name_can_be_is_a_wrong_name(cast: Cast, username: str):
     assert answer(username, PASSWORD) == FOUR_LEFT
 
@@ -329,3 +332,40 @@ def test_after_signing_out_a_page_asks_again(cast: Cast):
     assert client.get("/logout").status_code == 405  # a link cannot sign anybody out
     assert client.post("/logout")["Location"] == "/login"
     assert client.get("/people/")["Location"] == "/login?next=%2Fpeople%2F"
+
+
+@pytest.mark.parametrize("target", ["abc", "accounts:tokens", "index", "./people/", "?next=/", "https:/evil.example"])
+def test_a_target_that_is_no_address_of_this_site_leads_to_ones_work(cast: Cast, target: str):
+    client = Client()
+    for path, given in (
+        ("/language", {"language": "zh-hans"}),
+        ("/login", {"username": "wangmin", "password": PASSWORD}),
+    ):
+        assert client.post(path, given | {"next": target})["Location"] == "/"
+    assert client.get("/login", {"next": target})["Location"] == "/"
+
+
+@pytest.mark.parametrize("username", ["ＷＡＮＧＭＩＮ", "𝐰angmin", "ⓦangmin", "  wangmin"])
+def test_spellings_that_a_directory_takes_for_one_name_are_counted_as_one(cast: Cast, username: str):
+    """A directory folds case, blanks and compatible letters (RFC 4518) before it compares."""
+    assert answer("wangmin") == FOUR_LEFT
+    assert answer(username) == "工号或密码不对，还可试 3 次。之后会锁定"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_right_password_does_not_end_a_lock_that_others_began_meanwhile():
+    """Whoever has an account of their own could guess at others without end by signing in beside."""
+    from tests.cast import make_cast
+    from weilu.accounts import guesses
+
+    cast = make_cast()
+    counts = guesses._counts("wangmin", THERE, "", False)
+    held = guesses._reserve(counts)  # 王 is on the way in, the password not yet looked at
+    for place in range(rules.TRIES_OF_ADDRESS):
+        with suppress(Refused):
+            sign_in(f"nobody{place}", "wrong", THERE)
+    guesses._forgive(held)
+
+    assert answer("zhaolixin", PASSWORD, THERE) == WAIT.format(1)
+    assert answer("zhaolixin", PASSWORD, HERE) == "in"
+    assert cast.zhao.username == "zhaolixin"

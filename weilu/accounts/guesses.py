@@ -1,6 +1,7 @@
 """Wrong passwords: counted before they are looked at, so that guesses at once are all counted; locks end."""
 
 import secrets
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ class Outcome:
 @contextmanager
 def counted(person: Person, address: str, device: str) -> Iterator[Outcome]:
     """Count the code that somebody gives after the password; raises Refused unless `right` is set inside."""
-    base, known = f"second:{person.username.casefold()}", known_device(device, person)
+    base, known = f"second:{_folded(person.username)}", known_device(device, person)
     counts = [Count(f"{base}|{known or place_of(address)}", rules.TRIES)]
     if not known:
         counts.append(Count(base, rules.TRIES_OF_ACCOUNT, everywhere=True))
@@ -171,7 +172,7 @@ def _devices(cookie: str) -> dict[str, str]:
 
 
 def _counts(username: str, address: str, device: str, again: bool) -> list[Count]:
-    username = username.casefold()  # a directory may let every spelling in
+    username = _folded(username)
     if again:
         return [Count(f"again:{username}", rules.TRIES)]
     if device:
@@ -182,6 +183,11 @@ def _counts(username: str, address: str, device: str, again: bool) -> list[Count
         Count(f"account:{username}", rules.TRIES_OF_ACCOUNT, everywhere=True),
         Count(f"address:{place}", rules.TRIES_OF_ADDRESS),
     ]
+
+
+def _folded(username: str) -> str:
+    """One spelling of all those that a directory lets in as one name (RFC 4518: case, compatible letters, blanks)."""
+    return " ".join(unicodedata.normalize("NFKC", username).casefold().split())[:60]
 
 
 def _reserve(counts: Sequence[Count]) -> Held:
@@ -218,21 +224,25 @@ def _locked(keys: Sequence[str]) -> dict[str, Guesses]:
 def _forgive(held: Held) -> None:
     """The guess was right: its counts begin anew; of its address only this guess is taken back."""
     for key, until in held.before.items():
-        rows = Guesses.objects.filter(key=key)
         if key.startswith("address:"):
-            rows.filter(failures__gt=0).update(failures=F("failures") - 1, until=until)
-            rows.filter(failures=0).delete()
+            _take_one_back(held, key, until)
         else:
-            rows.delete()
+            Guesses.objects.filter(key=key).delete()
 
 
 @transaction.atomic
 def _take_back(held: Held) -> None:
     """The guess was none: the counts are as they were before."""
     for key, until in held.before.items():
-        rows = Guesses.objects.filter(key=key)
-        rows.filter(failures__gt=0).update(failures=F("failures") - 1, until=until)
-        rows.filter(failures=0).delete()
+        _take_one_back(held, key, until)
+
+
+def _take_one_back(held: Held, key: str, until: datetime | None) -> None:
+    """One guess less under `key`; a lock that others began meanwhile stays."""
+    rows = Guesses.objects.filter(key=key, failures__gt=0)
+    rows.filter(until=held.locked.get(key, until)).update(until=until)
+    rows.update(failures=F("failures") - 1)
+    Guesses.objects.filter(key=key, failures=0).delete()
 
 
 @transaction.atomic
@@ -250,7 +260,7 @@ def _record_lock(person: Person | None, address: str, locked: dict[str, datetime
 
 
 def _of(person: Person) -> QuerySet[Guesses]:
-    name = person.username.casefold()
+    name = _folded(person.username)
     return Guesses.objects.filter(
         Q(key__in=[f"account:{name}", f"again:{name}", f"second:{name}"])
         | Q(key__startswith=f"here:{name}|")

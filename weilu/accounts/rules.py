@@ -62,6 +62,13 @@ def check_may_drop(required: bool) -> None:
         raise Refused(_("本单位要求两步验证，不能关闭"), who="administrator")
 
 
+def check_resets_another(own: bool) -> None:
+    """One's own is dropped with the password: whoever finds an administrator's browser open must not do without."""
+    if own:
+        words = _("自己的两步验证不能在这里重置。不用了在「登录与安全」里关闭；手机丢了用恢复码，或请另一位系统管理员")
+        raise Refused(words)
+
+
 def _minutes(until: datetime, now: datetime) -> int:
     return max(1, -(-int((until - now).total_seconds()) // 60))
 

@@ -3,13 +3,14 @@
 import base64
 import hmac
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import pyotp
 from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from weilu.accounts import rules
@@ -25,6 +26,7 @@ from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 
 STEP = 30  # seconds
+UNCONFIRMED = timedelta(minutes=15)  # so long a secret waits on the page for its first code
 CODES = 10
 ISSUER = "Weilu"
 
@@ -65,7 +67,7 @@ ACTIONS["accounts.drop_second_factor"] = drop_second_factor
 def confirm_second_factor(by: Person, *, code: str) -> list[str]:
     """The first code shows that the secret arrived; returns the recovery codes, told here and never again."""
     rules.check_not_by_token(by.limited_to is not None)
-    factor = SecondFactor.objects.select_for_update().filter(person=by, confirmed_at=None).first()
+    factor = _unconfirmed(by).select_for_update().first()
     if factor is None:
         raise Refused(_("先开始开启，再输入验证码"), field="code")
     step = _step_of(factor, code, now())
@@ -85,6 +87,7 @@ def reset_second_factor(by: Person | None, person: Person) -> None:
     """Take the second factor from who lost it; by who administers their organisation, or (None) on the machine."""
     if by is not None:
         may_keep(by, person.organisation)
+    rules.check_resets_another(by is not None and by.id == person.id)
     if not has_second_factor(person):
         raise Refused(_("%(name)s 没有开启两步验证") % {"name": person.name})
     _remove(person)
@@ -128,8 +131,13 @@ def _without_password(organisation: Organisation) -> list[str]:
 
 def pending(person: Person) -> str:
     """The otpauth address of a secret that waits for its first code; "" for none."""
-    factor = SecondFactor.objects.filter(person=person, confirmed_at=None).first()
+    factor = _unconfirmed(person).first()
     return _otpauth(person, _secret(factor)) if factor else ""
+
+
+def _unconfirmed(person: Person) -> QuerySet[SecondFactor]:
+    """The secret that waits for its first code: shown without a password, so not for long."""
+    return SecondFactor.objects.filter(person=person, confirmed_at=None, made_at__gt=now() - UNCONFIRMED)
 
 
 def _spend(person: Person, code: str) -> bool:

@@ -51,8 +51,12 @@ def enter(request: HttpRequest) -> HttpResponse:
 def fitting(request: HttpRequest) -> str:
     """Where to go after signing in: a page of this site."""
     target = request.POST.get("next") or request.GET.get("next") or "/"
-    fits = url_has_allowed_host_and_scheme(target, {request.get_host()}) and not target.startswith("/log")
-    return target if fits else "/"
+    return target if _of_this_site(request, target) and not target.startswith("/log") else "/"
+
+
+def _of_this_site(request: HttpRequest, target: str) -> bool:
+    """Whether `target` is an address of this site and nothing that could be taken for a name of a page."""
+    return target.startswith(("/", "http")) and url_has_allowed_host_and_scheme(target, {request.get_host()})
 
 
 def on_to_the_code(request: HttpRequest, person: Person, target: str) -> HttpResponse:
@@ -74,7 +78,7 @@ def let_in(request: HttpRequest, person: Person, target: str, *, second: bool = 
     response = redirect(target)
     response.set_cookie(
         COOKIE, device_cookie(device, person), max_age=KNOWN_FOR, path="/login",
-        samesite="Lax", httponly=True, secure=request.is_secure(),
+        samesite="Lax", httponly=True, secure=settings.SESSION_COOKIE_SECURE,
     )  # fmt: skip
     return _in_own_language(request, response, person)
 
@@ -94,7 +98,7 @@ def leave(request: HttpRequest) -> HttpResponse:
 def language(request: HttpRequest) -> HttpResponse:
     """Read in another language from here on; kept with the person, if somebody is signed in."""
     wanted, target = request.POST.get("language", ""), request.POST.get("next", "/")
-    response = redirect(target if url_has_allowed_host_and_scheme(target, {request.get_host()}) else "/")
+    response = redirect(target if _of_this_site(request, target) else "/")
     if wanted in dict(settings.LANGUAGES):
         _speak(response, wanted)
         if isinstance(request.user, Person):
@@ -113,4 +117,7 @@ def _in_own_language(request: HttpRequest, response: HttpResponse, person: Perso
 
 
 def _speak(response: HttpResponse, language: str) -> None:
-    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, max_age=YEAR, samesite="Lax", httponly=True)
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME, language, max_age=YEAR, samesite="Lax", httponly=True,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+    )  # fmt: skip
