@@ -4,6 +4,8 @@ import base64
 import io
 import random
 import struct
+import subprocess
+import sys
 import zlib
 from typing import Any
 
@@ -143,6 +145,7 @@ def test_paper_of_another_organisation_is_foreign_and_unnamed(people: Cast, sign
         ((), "没有读到首页右上角的二维码"),
         (("https://other.example/s/" + "a" * 40,), "二维码指向别的系统"),
         (("SITE/s/" + "a" * 40,), "可能是伪造的"),
+        (("SITE/s/\0' OR 1=1 --",), "可能是伪造的"),
         (("SITE/s/TOKEN", "SITE/s/" + "b" * 40), ""),
     ],
 )
@@ -241,3 +244,49 @@ def test_the_page_and_the_api_file_it_and_give_it_back(people: Cast, signed: Rec
     assert given["Content-Disposition"].startswith("attachment")
     client.force_login(people.sun)
     assert client.get(f"/sheets/{signed.uid}/scans/{first.uid}").status_code == 404
+
+
+LIMITED = """
+import sys
+sys.path.insert(0, {folder!r})
+import os, socket, scanner
+scanner.limit(1000, 20)
+def tried(act):
+    try:
+        act()
+    except (OSError, MemoryError) as problem:
+        return type(problem).__name__
+    return "done"
+print([tried(lambda: open("/etc/passwd")), tried(lambda: open("/tmp/x", "w")), tried(socket.socket),
+       tried(os.pipe), tried(lambda: bytes(1200 << 20)), sorted(os.environ)])
+"""
+
+
+@pytest.mark.once
+def test_whoever_takes_the_reader_over_finds_no_file_no_network_and_no_secret():
+    from weilu.documents.scanning import PROGRAM
+
+    code = LIMITED.format(folder=str(PROGRAM.parent))
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, env={"LC_ALL": "C.UTF-8"}, text=True)
+    assert done.stdout == "['OSError', 'OSError', 'OSError', 'OSError', 'MemoryError', ['LC_ALL']]\n", done.stderr
+
+
+@pytest.mark.once
+def test_a_picture_as_phones_make_them_is_read_all_the_same():
+    """Two pictures in one JPEG: its reader is a module that could not be imported any more."""
+    from weilu.documents.scanning import scan
+
+    one, out = Image.open(io.BytesIO(page_with("WEILU"))).convert("L"), io.BytesIO()
+    one.save(out, "MPO", save_all=True, append_images=[one.resize((60, 80))])
+    assert (scan(out.getvalue()).kind, scan(out.getvalue()).codes) == ("JPEG", ("WEILU",))
+
+
+def test_scans_are_read_one_at_a_time(people: Cast, signed: RecordSheet, monkeypatch: pytest.MonkeyPatch):
+    """Each may take a gigabyte and twenty seconds: several at once would take the site."""
+    from weilu.documents import scanning
+
+    monkeypatch.setattr(scanning, "PATIENCE", 0.1)
+    paper = paper_of(signed)
+    with scanning.ONE:
+        assert refused(people.wang, signed, paper) == "正在读别人的扫描件，没有归档。过一会儿再传"
+    assert file_scan(people.wang, signed, data=paper).pages == len(pictures(signed))

@@ -1,6 +1,7 @@
 """The scan reader: a child process that reads a scan on its standard input and says which codes stand on it.
 
-Knows nothing of Weilu. What it opens is hostile: it limits its own memory, time and files before it looks.
+Knows nothing of Weilu. What it opens is hostile: before it looks it limits its own memory and time, and gives up
+opening files or sockets and starting processes, so that whoever takes it over holds nothing but what they sent.
 """
 
 import io
@@ -12,7 +13,10 @@ from collections.abc import Iterator
 
 import pypdfium2
 import zxingcpp
-from PIL import Image
+from PIL import (
+    Image,
+    MpoImagePlugin,  # noqa: F401  (what phones make of a JPEG; nothing can be imported later)
+)
 
 PIXELS = 40_000_000  # A4 at 600 dpi is 35 million
 PAGES = 10
@@ -25,10 +29,7 @@ class Unfit(Exception):
 
 
 def main() -> None:
-    megabytes, seconds = int(sys.argv[1]), int(sys.argv[2])
-    resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    limit(int(sys.argv[1]), int(sys.argv[2]))
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # we look at the size ourselves, before anything is unfolded
     try:
@@ -36,6 +37,20 @@ def main() -> None:
     except Unfit as unfit:
         answer = {"unfit": str(unfit)}
     sys.stdout.write(json.dumps(answer))
+
+
+def limit(megabytes: int, seconds: int) -> None:
+    """From here on nothing new is opened or begun."""
+    Image.preinit()
+    for kind, most in (
+        (resource.RLIMIT_AS, megabytes << 20),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 3),  # standard input, output and errors are open already
+    ):
+        resource.setrlimit(kind, (most, most))
 
 
 def read(data: bytes) -> dict[str, object]:

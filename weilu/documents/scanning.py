@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,6 +16,8 @@ PROGRAM = Path(__file__).with_name("scanner.py")
 LARGEST = 20_000_000  # bytes of one upload
 MEGABYTES = 1000  # of address space
 SECONDS = 20
+PATIENCE = 5.0  # seconds to wait for another scan that is being read
+ONE = BoundedSemaphore()  # a process reads one at a time: they are large, and a page has few threads
 TYPES = {"pdf": ("application/pdf", "pdf"), "JPEG": ("image/jpeg", "jpg"), "PNG": ("image/png", "png")}
 
 
@@ -28,22 +31,32 @@ class Scanned:
 
 
 def scan(data: bytes) -> Scanned:
-    """Read a PDF, JPEG or PNG; raises Refused for anything else, too large, too long or broken."""
+    """Read a PDF, JPEG or PNG; Refused for anything else, too large, too long, broken, and while others are read."""
     if not data:
         raise Refused(_("没有选文件"), field="scan")
     if len(data) > LARGEST:
         raise Refused(_("文件超过 20 MB。用 200 dpi 灰度重新扫描"), field="scan")
+    if not ONE.acquire(timeout=PATIENCE):
+        raise Refused(_("正在读别人的扫描件，没有归档。过一会儿再传"), field="scan")
+    try:
+        answer = _read(data)
+    finally:
+        ONE.release()
+    if "unfit" in answer:
+        raise Refused(_sentence(answer["unfit"]), field="scan")
+    return Scanned(answer["kind"], answer["pages"], tuple(answer["codes"]))
+
+
+def _read(data: bytes) -> dict[str, Any]:
+    """What the reader says; a reader that died, as by its limits, says that the file is broken."""
     try:
         done = subprocess.run(
             [sys.executable, "-I", str(PROGRAM), str(MEGABYTES), str(SECONDS)],
             input=data, capture_output=True, timeout=SECONDS + 5, env={"LC_ALL": "C.UTF-8"}, check=False,
         )  # fmt: skip
-        answer: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {"unfit": "broken"}
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else {"unfit": "broken"}
     except (subprocess.TimeoutExpired, ValueError):
-        answer = {"unfit": "broken"}
-    if "unfit" in answer:
-        raise Refused(_sentence(answer["unfit"]), field="scan")
-    return Scanned(answer["kind"], answer["pages"], tuple(answer["codes"]))
+        return {"unfit": "broken"}
 
 
 def _sentence(unfit: str) -> str:

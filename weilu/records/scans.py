@@ -1,5 +1,6 @@
 """Signed paper that comes back: scanned, told apart by its codes, filed to the sheet it is of."""
 
+import re
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -19,6 +20,8 @@ from weilu.records.actions import facts_of, locked, signer
 from weilu.records.models import RecordSheet, SheetScan
 from weilu.records.proof import HEAD, Wrong, check
 from weilu.records.proving import trusted
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 def check_code(code: str, number: str, digest: str) -> None:
@@ -67,7 +70,8 @@ def _check_paper(by: Person, sheet: RecordSheet, read: Scanned) -> None:
     start = f"{settings.CONFIG.site}/s/"
     short = [code for code in read.codes if not code.startswith(HEAD)]
     ours = [code.removeprefix(start) for code in short if code.startswith(start)]
-    rows = list(RecordSheet.objects.filter(token__in=ours, frozen_at__isnull=False))
+    tokens = [token for token in ours if TOKEN.fullmatch(token)]  # what else stands there is no text for a database
+    rows = list(RecordSheet.objects.filter(token__in=tokens, frozen_at__isnull=False))
     named = next((row for row in rows if row.id != sheet.id), rows[0] if rows else None)
     found = named and rules.Found(
         named.id, named.number or "", named.state,
