@@ -44,7 +44,7 @@ def test_the_first_entry_names_what_was_witnessed_and_what_is_lost(site):  # noq
 
 def test_a_witness_signs_the_new_name_only_after_a_person_accepted(site):  # noqa: F811
     document = reopening_document(reopen_log(None, origin=NEW, witnessed=restored(site)))
-    assert site.ask() == Answer(403, "unknown log\n")
+    assert site.ask() == Answer(404, "unknown log\n")
     with pytest.raises(Lost, match="指纹与文件里的公钥不符"):
         accept(site.home, document, "0000 " * 8, "吴静")
     assert accept(site.home, document, log_key()[1].fingerprint, "吴静") == (SEEN, 13)
@@ -76,6 +76,24 @@ def test_a_reopening_that_admits_less_than_was_signed_is_not_accepted(site):  # 
     cut(SEEN)
     document = reopening_document(reopen_log(None, origin=NEW, witnessed=early))
     with pytest.raises(Lost, match="它承认见证到 11 条，这个见证却签到 13 条。不要接受"):
+        accept(site.home, document, log_key()[1].fingerprint, "吴静")
+    with open_home(site.home.folder).store() as kept:
+        assert kept.execute("SELECT count(*), max(ended) FROM log").fetchone() == (1, None)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [{"from": SEEN, "to": SEEN}, {"from": SEEN, "to": 12}, {"from": 13, "to": 10}, {"from": -1, "to": 13},
+     {"from": SEEN, "to": 14}, {"from": SEEN + 1, "to": 13}, {"from": True, "to": 13}],
+)  # fmt: skip
+def test_a_log_that_tells_its_witness_of_less_than_is_lost_is_not_accepted(site, monkeypatch, lost):  # noqa: F811
+    """Whoever holds the log's key can sign what they like: the person at the witness is told what is really lost."""
+    from weilu.evidence import reopening
+
+    honest = reopening.draft
+    monkeypatch.setattr(reopening, "draft", lambda kind, data, **more: honest(kind, data | {"lost": lost}, **more))
+    document = reopening_document(reopen_log(None, origin=NEW, witnessed=restored(site)))
+    with pytest.raises(Lost, match="读不懂，或已被改动"):
         accept(site.home, document, log_key()[1].fingerprint, "吴静")
     with open_home(site.home.folder).store() as kept:
         assert kept.execute("SELECT count(*), max(ended) FROM log").fetchone() == (1, None)

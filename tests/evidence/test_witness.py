@@ -3,19 +3,29 @@
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 
-from tests.evidence.witnesses import NAME, SmallLog, ask, bare_environment, new_witness, serving, weilu_witness
+from tests.evidence.witnesses import (
+    NAME,
+    SmallLog,
+    ask,
+    bare_environment,
+    listening,
+    new_witness,
+    serving,
+    weilu_witness,
+)
 from weilu.evidence.checkpoint import COSIGNATURE, Head, parse_vkey
 from weilu.evidence.cosignature import check_cosignature, split_note
 from weilu.evidence.witness.asked import Answer, add_checkpoint
@@ -109,7 +119,7 @@ def test_a_log_that_was_rewritten_has_no_proof(home, log):
 
 
 def test_another_log_and_another_signature_are_unknown(home, log):
-    assert add_checkpoint(home, SmallLog("other.test/log").request(0, 7)) == Answer(403, "unknown log\n")
+    assert add_checkpoint(home, SmallLog("other.test/log").request(0, 7)) == Answer(404, "unknown log\n")
     assert add_checkpoint(home, SmallLog().request(0, 7)) == Answer(403, "unknown signature\n")
     assert (size_in(home), seen_in(home), refused_in(home)) == (0, [], [])
 
@@ -321,6 +331,26 @@ def test_other_machines_are_served_by_tls_only(home, tmp_path):
     assert (said.returncode, said.stderr) == (
         2, "对别的机器开放要用 TLS：加上 --cert 和 --key，或在本机前面放一个 TLS 代理。\n",
     )  # fmt: skip
+
+
+def test_whoever_only_holds_connections_keeps_no_log_from_being_signed(home, log, monkeypatch):
+    """As many slow requests as it answers at once, a byte now and then: they take no place, and not for long."""
+    from weilu.evidence.witness import server
+
+    monkeypatch.setattr(server, "PATIENCE", 2)
+    with listening(home) as address, ExitStack() as held:
+        place = ("127.0.0.1", int(address.rpartition(":")[2]))
+        slow = [held.enter_context(socket.create_connection(place)) for _ in range(server.AT_ONCE + 1)]
+        for line in slow:
+            line.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 60000\r\n\r\n")
+        time.sleep(0.3)
+        assert ask(address, log.request(0, 7))[0] == 200
+        began = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() - began < 6:
+                slow[0].sendall(b"x")
+                time.sleep(0.1)
+        assert time.monotonic() - began < 4
 
 
 def test_a_store_put_back_to_an_older_state_signs_a_second_history(home, log):

@@ -85,7 +85,7 @@ def take_answer(by: Enroller | None, witness: Witness, *, answer: str) -> Witnes
     found = Witness.objects.select_for_update().get(id=witness.id)
     if found.retired_at is not None:
         raise Refused(_("这个见证已经停用"))
-    refused = re.fullmatch(r"(409|422|403|400)\n(.{0,80})\n", answer)
+    refused = re.fullmatch(r"(409|422|404|403|400)\n(.{0,80})\n", answer)
     if refused:
         settle(found, last_checkpoint(), int(refused[1]), refused[2])
         return found
@@ -161,7 +161,7 @@ def settle(witness: Witness, checkpoint: Checkpoint | None, status: int, body: s
         return ""
     if status == 422:
         return keep_finding(witness, "not_continued")
-    if status == 403:
+    if status in (403, 404):
         return keep_finding(witness, "unknown_here")
     if size is None:
         return keep_finding(witness, "no_answer")

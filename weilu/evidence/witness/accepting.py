@@ -86,6 +86,9 @@ def _read(document: str) -> tuple[VerifierKey, Head, dict[str, Any]]:
         texts = [data["before"]["origin"], data["before"]["vkey"], data["witnessed"]["root"]]
         if not whole or not all(type(one) is int for one in sizes) or not all(type(one) is str for one in texts):
             raise ValueError("not a reopening")
+        seen, start, end = sizes
+        if not 0 <= start <= found["index"] < end == seen:  # what a person is told is lost is what is lost
+            raise ValueError("not a reopening")
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         raise Lost(UNREADABLE) from None
     return vkey, head, dict(data)

@@ -20,7 +20,7 @@ class Answer:
 def add_checkpoint(home: Home, text: str) -> Answer:
     """Check and remember in one transaction, then sign: what is answered is on disk already.
 
-    200 with the cosignature; 400 not a request; 403 a log or signature not enrolled, or an ended log;
+    200 with the cosignature; 400 not a request; 404 a log not enrolled, or an ended one; 403 a signature not enrolled;
     409 with the size this witness stands at, when the request starts from another or names another
     root for it; 422 when the proof does not lead from there to the checkpoint.
     """
@@ -33,7 +33,7 @@ def add_checkpoint(home: Home, text: str) -> Answer:
     with home.store() as kept:
         log = log_named(kept, head.origin)
         if log is None or log.ended:
-            return Answer(403, "unknown log\n")
+            return Answer(404, "unknown log\n")
         try:
             open_note(note, log.vkey)
         except ValueError:

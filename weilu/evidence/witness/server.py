@@ -6,25 +6,42 @@ import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from weilu.evidence.witness.asked import Answer, add_checkpoint
 from weilu.evidence.witness.store import Home, Lost
+from weilu.kernel.deadline import Deadline
 
 LONGEST = 64 * 1024  # bytes of a request
-PATIENCE = 10  # seconds for a silent connection
+PATIENCE = 10  # seconds for one connection, all in all
 AT_ONCE = 16  # requests
+LINES = 128  # connections; who only holds one is cut off after PATIENCE
 
 
 class Server(ThreadingHTTPServer):
-    """One witness, listening; a request beyond AT_ONCE is turned away."""
+    """One witness, listening; a request beyond AT_ONCE is turned away, a connection beyond LINES closed."""
 
     daemon_threads = True
     request_queue_size = 64
 
     def __init__(self, address: tuple[str, int], home: Home, tls: ssl.SSLContext | None) -> None:
         self.home, self.tls = home, tls
-        self.room = threading.BoundedSemaphore(AT_ONCE)
+        self.room, self.lines = threading.BoundedSemaphore(AT_ONCE), threading.BoundedSemaphore(LINES)
         super().__init__(address, Asked)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self.lines.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            with Deadline(PATIENCE) as deadline:
+                deadline.watch(request)
+                super().process_request_thread(request, client_address)
+        finally:
+            self.lines.release()
 
 
 class Asked(BaseHTTPRequestHandler):
@@ -48,13 +65,17 @@ class Asked(BaseHTTPRequestHandler):
             self._say(Answer(411, "a length is needed\n"))
         elif len(length) > 6 or int(length) > LONGEST:
             self._say(Answer(413, "too long\n"))
-        elif not self.server.room.acquire(blocking=False):
-            self._say(Answer(503, "busy\n"))
         else:
-            try:
-                self._say(self._answer(self.rfile.read(int(length))))
-            finally:
-                self.server.room.release()
+            self._in_turn(self.rfile.read(int(length)))  # only what has arrived takes a place
+
+    def _in_turn(self, body: bytes) -> None:
+        if not self.server.room.acquire(blocking=False):
+            self._say(Answer(503, "busy\n"))
+            return
+        try:
+            self._say(self._answer(body))
+        finally:
+            self.server.room.release()
 
     def do_GET(self) -> None:
         if self.path != "/":
