@@ -1,6 +1,10 @@
 """Signing in by the organisation's directory, against a real slapd."""
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +177,25 @@ def test_a_setting_that_cannot_be_meant_is_told(over: dict[str, str], named: str
 @pytest.mark.once
 def test_no_directory_is_asked_where_none_is_set():
     assert read_ldap({}) is None
+
+
+def test_a_directory_that_drips_holds_up_nobody(cast: Cast, use: Any, monkeypatch: pytest.MonkeyPatch):
+    """Whoever asks has not signed in yet, and a page is served by one of a few threads."""
+    monkeypatch.setattr("weilu.accounts.directory.ALL", 0.6)
+
+    def drip(listener: socket.socket) -> None:
+        line, _address = listener.accept()
+        with line, suppress(OSError):
+            line.sendall(b"\x30\x84\x00\xff\xff\xff")  # a message of 16 MB begins
+            for _ in range(80):
+                line.sendall(b"\0")
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,), daemon=True)
+        thread.start()
+        use(WEILU_LDAP_URL=f"ldap://127.0.0.1:{listener.getsockname()[1]}")
+        began = time.monotonic()
+        assert said("wangmin", THEIRS) == AWAY
+        assert time.monotonic() - began < 5
+        thread.join()

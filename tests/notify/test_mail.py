@@ -3,6 +3,9 @@
 import dataclasses
 import socket
 import ssl
+import threading
+import time
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from ipaddress import ip_address
@@ -162,6 +165,33 @@ def test_a_server_that_is_away_is_tried_again(mailing: Mailbox, cast: Cast, monk
     tell(cast, cast.wang)
     work()
     assert jobs() == [("waiting", f"邮件服务器 127.0.0.1:{free} 连不上")]
+
+
+@pytest.mark.parametrize("greeting", [b"220-x\r\n", b"2"], ids=["flood", "drip"])
+def test_a_server_that_talks_without_end_keeps_no_other_work_waiting(
+    mailing: Mailbox, cast: Cast, monkeypatch: pytest.MonkeyPatch, greeting: bytes
+):
+    """One worker carries out what waits: a byte now and then, or words without end, must not hold it for good."""
+    monkeypatch.setattr(smtp, "ALL", 0.6 if greeting == b"2" else 20.0)
+
+    def talk(listener: socket.socket) -> None:
+        line, _address = listener.accept()
+        began = time.monotonic()
+        with line, suppress(OSError):
+            while time.monotonic() - began < 30:
+                line.sendall(greeting if greeting == b"2" else greeting * 10_000)
+                time.sleep(0.1 if greeting == b"2" else 0)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=talk, args=(listener,), daemon=True)
+        thread.start()
+        port = listener.getsockname()[1]
+        configure(monkeypatch, smtp=mailing.settings(port=port))
+        tell(cast, cast.wang)
+        began = time.monotonic()
+        work()
+        assert (jobs(), time.monotonic() - began < 10) == ([("waiting", f"邮件服务器 127.0.0.1:{port} 连不上")], True)
+        thread.join()
 
 
 def test_an_answer_that_never_came_is_not_answered_by_a_second_mail(mailing: Mailbox, cast: Cast):

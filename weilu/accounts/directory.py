@@ -12,9 +12,11 @@ from ldap3.core.exceptions import LDAPException
 from ldap3.utils.conv import escape_filter_chars
 
 from weilu.config_sign_in import Ldap
+from weilu.kernel.deadline import Deadline
 from weilu.kernel.refused import Refused
 
 PATIENCE = 5  # seconds for connecting, and for each answer
+ALL = 10.0  # seconds for one conversation, however the directory drips
 WRONG_PASSWORD = 49  # invalidCredentials, the one result that says no; any other says that the directory cannot tell
 
 
@@ -75,12 +77,19 @@ def _connection(config: Ldap, dn: str, password: str) -> Iterator[Connection]:
         server, user=dn or None, password=password or None, auto_referrals=False, receive_timeout=PATIENCE,
         read_only=True,
     )  # fmt: skip
-    try:
+    with Deadline(ALL) as deadline, _ended(connection):
         connection.open()
+        deadline.watch(connection.socket)
         if config.start_tls and not connection.start_tls():
             raise away()
         connection.bind()
         yield connection
+
+
+@contextmanager
+def _ended(connection: Connection) -> Iterator[None]:
+    try:
+        yield
     finally:
         connection.unbind()
 

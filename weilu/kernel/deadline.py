@@ -1,5 +1,6 @@
 """A conversation with another machine has an end, however slowly the other side drips."""
 
+import os
 import socket
 from contextlib import suppress
 from threading import Lock, Timer
@@ -35,7 +36,8 @@ class Deadline:
     def watch(self, line: socket.socket) -> None:
         """Hang up on `line` in time, and on the TLS that is begun over it: both are one connection."""
         with self._lock:
-            self._lines.append(line.dup())  # TLS takes the socket itself away from us, already in its handshake
+            # A handle of our own: TLS takes the socket itself away from us, already in its handshake.
+            self._lines.append(socket.socket(fileno=os.dup(line.fileno())))
         if self.over:
             self._hang_up()
 

@@ -2,18 +2,23 @@
 
 import re
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
 from weilu.config import Smtp
 from weilu.jobs.kinds import Hopeless, Later
+from weilu.kernel.deadline import Deadline
 
 SECONDS = 20  # for each answer of the server
+ALL = 120.0  # for the whole conversation, however the server drips
+LONGEST = 1_000_000  # bytes of everything a server says
 
 
 class Unknown(Exception):
@@ -61,11 +66,12 @@ def _expect(answer: tuple[int, bytes], words: str, *wanted: int) -> None:
 @contextmanager
 def _opened(server: Smtp) -> Iterator[smtplib.SMTP]:
     """A conversation after TLS and sign-in; every trouble up to there is one sentence and no secret."""
-    talk: smtplib.SMTP | None = None
+    deadline = Deadline(ALL)
     where = {"where": f"{server.host}:{server.port}"}
-    try:
+    with deadline, ExitStack() as ending:
         try:
-            talk = _connected(server)
+            talk = _connected(server, deadline)
+            ending.callback(talk.close)
             if server.user:
                 talk.login(server.user, server.password())
         except smtplib.SMTPAuthenticationError:
@@ -84,16 +90,58 @@ def _opened(server: Smtp) -> Iterator[smtplib.SMTP]:
             yield talk
         except (OSError, smtplib.SMTPException):
             raise Later(_("邮件服务器 %(where)s 中途断开") % where) from None
-    finally:
-        if talk is not None:
-            talk.close()
 
 
-def _connected(server: Smtp) -> smtplib.SMTP:
+class _Said:
+    """What the server says, line by line, and not without end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.left = file, LONGEST
+
+    def readline(self, most: int) -> bytes:
+        line = self.file.readline(most)
+        self.left -= len(line)
+        if self.left < 0:
+            raise OSError("the server says too much")
+        return line
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class _Talk(smtplib.SMTP):
+    """A conversation that ends."""
+
+    def __init__(self, server: Smtp, deadline: Deadline) -> None:
+        self.deadline = deadline
+        super().__init__(server.host, server.port, timeout=SECONDS)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        line: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self.deadline.watch(line)
+        return self._secured(line, host)
+
+    def _secured(self, line: socket.socket, host: str) -> socket.socket:
+        return line
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = _Said(self.sock.makefile("rb"))
+        return super().getreply()
+
+
+class _TlsTalk(_Talk):
+    """The same inside TLS from the first byte on."""
+
+    def _secured(self, line: socket.socket, host: str) -> socket.socket:
+        return ssl.create_default_context().wrap_socket(line, server_hostname=host)
+
+
+def _connected(server: Smtp, deadline: Deadline) -> smtplib.SMTP:
     checked = ssl.create_default_context()
     if server.tls == "tls":
-        return smtplib.SMTP_SSL(server.host, server.port, timeout=SECONDS, context=checked)
-    talk = smtplib.SMTP(server.host, server.port, timeout=SECONDS)
+        return _TlsTalk(server, deadline)
+    talk = _Talk(server, deadline)
     try:
         if server.tls == "starttls":
             talk.starttls(context=checked)
