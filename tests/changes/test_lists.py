@@ -324,7 +324,7 @@ def test_a_workbook_has_the_rows_and_columns_of_the_page(cast: Cast, three: list
     assert len(list(load_workbook(BytesIO(answer.content)).active.rows)) == 4
 
 
-@pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x")'])
+@pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", "＝1+1", '=HYPERLINK("http://x")'])
 def test_no_text_of_a_workbook_is_reckoned(cast: Cast, installation: Installation, title: str):
     make_change(cast, installation, title)
     content = workbook(cast.wang, "mine", Filters(), columns.chosen(cast.wang))
@@ -332,6 +332,13 @@ def test_no_text_of_a_workbook_is_reckoned(cast: Cast, installation: Installatio
     cell = load_workbook(BytesIO(content)).active["B2"]
 
     assert (cell.value, cell.data_type, cell.quotePrefix) == (title, "s", True)
+
+
+def test_a_title_that_no_xml_can_hold_leaves_the_workbook_whole(cast: Cast, installation: Installation):
+    """One person's title would otherwise keep everybody from opening their list."""
+    make_change(cast, installation, "升级\ufffe\uffff")
+    content = workbook(cast.wang, "mine", Filters(), columns.chosen(cast.wang))
+    assert load_workbook(BytesIO(content)).active["B2"].value == "升级"
 
 
 def test_a_long_list_ends_with_a_sentence(cast: Cast, three: list[Change]):

@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from tests.records.builders import make_cast, make_item, make_sheet, sign
 from tests.records.printing import covered, pictures, proof_on, scanned_pdf
@@ -205,6 +206,45 @@ def test_the_program_alone_checks_a_text_and_a_photo(signed: RecordSheet, tmp_pa
         assert done.returncode == code, done.stdout + done.stderr
         assert ("核验通过" in done.stdout, "核验不通过" in done.stdout) == (code == 0, code == 1)
         assert (str(signed.number) in done.stdout) == (code == 0)
+
+
+def bombs() -> dict[str, bytes]:
+    from tests.records.test_scans import bomb
+
+    whole = io.BytesIO()
+    Image.new("L", (300, 300), 255).save(whole, "PNG")
+    return {
+        "bomb": bomb(30_000), "cut": bomb(300), "broken": whole.getvalue()[:60] + bytes(200),
+        "tiff": b"II*\0" + bytes(90),
+        "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "nothing": b"", "zeros": bytes(5000),
+        "utf-16": "WEILU1:0.".encode("utf-16"),
+    }  # fmt: skip
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("kind", list(bombs()))
+def test_the_program_alone_answers_rubbish_with_a_sentence(tmp_path: Path, kind: str):
+    key = VerifierKey("x", Ed25519PrivateKey.generate().public_key().public_bytes_raw())
+    (tmp_path / "keys").write_text(f"{key}\n", "utf-8")
+    (tmp_path / "photo").write_bytes(bombs()[kind])
+    done = run(tmp_path / "photo", tmp_path / "keys")
+    assert (done.returncode, done.stderr, done.stdout.endswith("核验不通过\n")) == (1, "", True)
+
+
+def test_the_program_alone_reads_a_text_as_editors_save_it(signed: RecordSheet, tmp_path: Path):
+    (tmp_path / "keys").write_text(f"{public_vkey()}\n", "utf-8")
+    (tmp_path / "code.txt").write_bytes(b"\xef\xbb\xbf" + code_of(signed).encode() + b"\r\n")
+    assert run(tmp_path / "code.txt", tmp_path / "keys").returncode == 0
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("at", [5, None, ["x"], "0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.000000Z", "x"])
+def test_a_record_whose_times_are_none_is_not_read(at: object):
+    """The log's own key signs what its operator likes: the program must still answer with a sentence."""
+    data = {"state": "signed", "result": "", "signatures": [{"side": "vendor", "at": at, "name": "x"}], "number": "1",
+            "date": "1", "system": "1", "sha256": "1", "sm3": "1"}  # fmt: skip
+    with pytest.raises(proof.Wrong, match="缺少应有的字段"):
+        proof.check_record(dict.fromkeys(proof.FIELDS, "") | {"v": 1, "kind": proof.SEALED, "data": data})
 
 
 def run(code: Path, keys: Path) -> "subprocess.CompletedProcess[str]":

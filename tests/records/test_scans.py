@@ -281,12 +281,12 @@ def test_a_picture_as_phones_make_them_is_read_all_the_same():
     assert (scan(out.getvalue()).kind, scan(out.getvalue()).codes) == ("JPEG", ("WEILU",))
 
 
-def test_scans_are_read_one_at_a_time(people: Cast, signed: RecordSheet, monkeypatch: pytest.MonkeyPatch):
+def test_few_scans_are_read_at_a_time(people: Cast, signed: RecordSheet, monkeypatch: pytest.MonkeyPatch):
     """Each may take a gigabyte and twenty seconds: several at once would take the site."""
     from weilu.documents import scanning
 
     monkeypatch.setattr(scanning, "PATIENCE", 0.1)
     paper = paper_of(signed)
-    with scanning.ONE:
+    with scanning.ROOM, scanning.ROOM:
         assert refused(people.wang, signed, paper) == "正在读别人的扫描件，没有归档。过一会儿再传"
     assert file_scan(people.wang, signed, data=paper).pages == len(pictures(signed))

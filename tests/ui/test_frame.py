@@ -139,3 +139,16 @@ def test_language_and_theme_are_kept_in_cookies_and_lead_only_home():
     assert client.post("/language", {"language": "xx", "next": "/login"}).cookies.get("django_language") is None
     assert client.post("/theme", {"theme": "dark", "next": "/login"})["Location"] == "/login"
     assert 'data-theme="dark"' in client.get("/login").content.decode()
+
+
+@pytest.mark.parametrize("path", ["/login", "/language", "/api/v1/accounts/end_visit", "/nowhere"])
+def test_a_request_that_is_too_large_is_turned_away_before_any_of_it_is_read(path: str):
+    """Files are written to disk before anybody asks who sends them."""
+    answer: Any = Client().post(path, {"next": "/"}, CONTENT_LENGTH="25000001")
+    assert answer.status_code == 413
+    assert answer.wsgi_request.META["wsgi.input"].read(2) == b"--"
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, " 25000001 ", "٣٣٣٣٣٣٣٣٣٣", "25_000_001"])
+def test_a_length_that_is_no_length_breaks_nothing(length: str):
+    assert Client().post("/language", {"next": "/"}, CONTENT_LENGTH=length).status_code == 413

@@ -17,7 +17,7 @@ LARGEST = 20_000_000  # bytes of one upload
 MEGABYTES = 1000  # of address space
 SECONDS = 20
 PATIENCE = 5.0  # seconds to wait for another scan that is being read
-ONE = BoundedSemaphore()  # a process reads one at a time: they are large, and a page has few threads
+ROOM = BoundedSemaphore(2)  # for what a process reads at once: it is large; of those, anybody's photo takes one at most
 TYPES = {"pdf": ("application/pdf", "pdf"), "JPEG": ("image/jpeg", "jpg"), "PNG": ("image/png", "png")}
 
 
@@ -36,12 +36,12 @@ def scan(data: bytes) -> Scanned:
         raise Refused(_("没有选文件"), field="scan")
     if len(data) > LARGEST:
         raise Refused(_("文件超过 20 MB。用 200 dpi 灰度重新扫描"), field="scan")
-    if not ONE.acquire(timeout=PATIENCE):
+    if not ROOM.acquire(timeout=PATIENCE):
         raise Refused(_("正在读别人的扫描件，没有归档。过一会儿再传"), field="scan")
     try:
         answer = _read(data)
     finally:
-        ONE.release()
+        ROOM.release()
     if "unfit" in answer:
         raise Refused(_sentence(answer["unfit"]), field="scan")
     return Scanned(answer["kind"], answer["pages"], tuple(answer["codes"]))

@@ -13,6 +13,7 @@ inclusion proof, the log's Ed25519 signature on the checkpoint (C2SP tlog-checkp
 import argparse
 import base64
 import hashlib
+import itertools
 import json
 import re
 import sys
@@ -27,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 HEAD = "WEILU1:"
 END = "."  # a blank at the very end would be lost in copying
 LONGEST = 4296  # characters of the largest QR code
+MOST_PAGES, LARGEST_PAGE = 20, 4_000_000  # of a scan; square points, eight times A4
 BASE45 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 SEALED = "records.sheet_sealed"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017  (runs on older Pythons too)
@@ -235,7 +237,7 @@ def check_record(record: Any) -> None:
         fits = data["state"] in STATES and data["result"] in RESULTS and all(
             one["side"] in SIDES and minute(one["at"]) and one["name"] for one in data["signatures"]
         ) and all(data[key] for key in ("number", "date", "system", "sha256", "sm3"))  # fmt: skip
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         fits = False
     if not fits:
         raise Wrong("凭证缺少应有的字段，可能由更新的版本签发。用新版的核验程序")
@@ -294,8 +296,9 @@ def text_from(name: str) -> str:
         return sys.stdin.read(LONGEST * 4)
     with open(name, "rb") as file:
         data = file.read(64 << 20)
-    if data.lstrip()[: len(HEAD)] == HEAD.encode():
-        return data.decode("utf-8", "replace")
+    text = data.decode("utf-8-sig", "replace").lstrip()  # some editors put a sign before the text
+    if text.startswith(HEAD):
+        return text
     try:
         found = read_picture(name, data.startswith(b"%PDF-"))
     except ImportError:
@@ -315,15 +318,22 @@ def read_picture(name: str, pdf: bool) -> list[str]:
     from PIL import Image
 
     if not pdf:
-        with Image.open(name) as picture:
-            return [one.text for one in zxingcpp.read_barcodes(picture.convert("L"))]
+        try:
+            with Image.open(name, formats=["JPEG", "PNG"]) as picture:
+                return [one.text for one in zxingcpp.read_barcodes(picture.convert("L"))]
+        except (Image.DecompressionBombError, SyntaxError, EOFError, MemoryError):
+            raise ValueError("the picture is broken, or too large") from None
     import pypdfium2
 
+    found: list[str] = []
     try:
-        pages = [page.render(scale=220 / 72, grayscale=True).to_pil() for page in pypdfium2.PdfDocument(name)]
-    except pypdfium2.PdfiumError as problem:
-        raise ValueError(problem) from None
-    return [one.text for page in pages for one in zxingcpp.read_barcodes(page)]
+        for page in itertools.islice(pypdfium2.PdfDocument(name), MOST_PAGES):
+            if page.get_width() * page.get_height() > LARGEST_PAGE:
+                raise ValueError("a page is too large")
+            found += [one.text for one in zxingcpp.read_barcodes(page.render(scale=220 / 72, grayscale=True).to_pil())]
+    except (pypdfium2.PdfiumError, MemoryError):
+        raise ValueError("the PDF is broken, or too large") from None
+    return found
 
 
 def report(proved: Proved) -> list[str]:

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 
 from weilu.ui.answers import answer, seal
+
+LARGEST = 25_000_000  # bytes of a request; a file would be written to disk before anybody asks who sends it
 
 
 class PageFrame:
@@ -14,8 +17,18 @@ class PageFrame:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if _length(request) > LARGEST:
+            return answer(request, RequestDataTooBig())
         return seal(self.get_response(request))
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse:
         """Refusals, missing pages, a database that is away, and whatever broke."""
         return answer(request, problem)
+
+
+def _length(request: HttpRequest) -> int:
+    """What Django would read of this request, in bytes."""
+    try:
+        return int((request.META.get("CONTENT_LENGTH") or "0")[:30])
+    except ValueError:
+        return 0

@@ -9,8 +9,8 @@ from openpyxl.styles import Font
 
 from weilu.kernel.times import SHANGHAI
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would begin to reckon at
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a spreadsheet would begin to reckon at
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # what XML cannot hold
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
