@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import translation
 
 if TYPE_CHECKING:
     from tests.cast import Cast
@@ -33,6 +34,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"{len(skipped)} skipped")
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"  {count} × {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """What one test reads in English must not make the next one's sentences English."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def seen_in(home: Home) -> list[int]:
 
 def refused_in(home: Home) -> list[tuple[int, int, int]]:
     with home.store() as kept:
-        return kept.execute("SELECT status, size, times FROM refused ORDER BY first, status, size").fetchall()
+        return kept.execute("SELECT status, size, times FROM refused ORDER BY status, size").fetchall()
 
 
 def test_the_answer_is_a_cosignature_over_the_checkpoint_and_the_time(home, log):

@@ -238,7 +238,7 @@ def test_the_program_alone_reads_a_text_as_editors_save_it(signed: RecordSheet, 
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("at", [5, None, ["x"], "0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.000000Z", "x"])
+@pytest.mark.parametrize("at", [5, None, ["x"], "9999-12-31T23:59:59.000000Z", "x"])
 def test_a_record_whose_times_are_none_is_not_read(at: object):
     """The log's own key signs what its operator likes: the program must still answer with a sentence."""
     data = {"state": "signed", "result": "", "signatures": [{"side": "vendor", "at": at, "name": "x"}], "number": "1",
