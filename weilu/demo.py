@@ -107,4 +107,5 @@ def set_stage(say: Callable[[str], None]) -> None:
     if not Organisation.objects.filter(code="JZ").exists():
         with transaction.atomic():
             cast = make_cast()
+            name_head(None, Department.objects.get(organisation=cast.jz, name="信息科"), cast.zhao)
             make_system(cast, root=root, url=url, channel=channel.folder, keyring=channel.keyring)
