@@ -14,6 +14,7 @@ from weilu.notify.models import Notice
 from weilu.process.about_seat import readers_of
 from weilu.process.absence import delegate, end_delegation
 from weilu.process.actions import refuse_step, return_item, sign_step
+from weilu.process.chart import draw
 from weilu.process.hand import add_signer, copy_to, transfer, urge, withdraw
 from weilu.process.models import Copy, Event, Opinion, Seat, WorkItem
 from weilu.process.queries import counts, item_view, todo
@@ -319,3 +320,14 @@ def test_who_may_no_longer_see_the_customer_is_given_no_place(cast):
     assert refusal_of(lambda: transfer(cast.zhao, item, turn=item.turn, to=cast.wu, words="出差。")) == Refusal(
         "吴静看不到这张工单，不能办", "ROL-1", "to"
     )
+
+
+def test_the_count_of_a_countersign_leaves_added_signers_out(cast):
+    item = opened(cast, CHECK + LAST)
+    item = add_signer(cast.zhao, item, turn=item.turn, person=cast.wu, before=False, words="请会签。")
+    item = sign_step(cast.wu, item, turn=item.turn)
+    item = sign_step(cast.qian, item, turn=item.turn)
+
+    check = item_view(item, cast.zhao).steps[1]
+    assert ([one.person for one in check.agreed], check.asked) == ([cast.qian], 2)
+    assert "会签 1/2" in str(draw(item_view(item, cast.zhao)))

@@ -209,7 +209,7 @@ class Walk:
             self.attempt(Act("conclude"), lambda step=step: _conclude(self.item, step))
 
     def be_absent(self) -> None:
-        person, deputy, hours = self.anybody(), self.anybody(), self.chance.randint(-4, 6)
+        person, deputy, hours = self.somebody(), self.anybody(), self.chance.choice([-4, -3, -2, -1, 3])
         since = now() + timedelta(hours=hours, minutes=30)
         until = since + timedelta(hours=self.chance.randint(1, 30))
         self.attempt(
@@ -282,7 +282,7 @@ def _conclude(item: WorkItem, step: str) -> None:
 
 WEIGHTS: dict[Callable[[Walk], None], int] = {
     Walk.sign: 7, Walk.sign_an_old_page: 1, Walk.refuse: 3, Walk.send_back: 5, Walk.take_back: 5, Walk.hand_on: 6,
-    Walk.give_away: 3, Walk.add: 5, Walk.the_machine_goes_on: 2, Walk.be_absent: 3, Walk.be_back: 1,
+    Walk.give_away: 3, Walk.add: 5, Walk.the_machine_goes_on: 2, Walk.be_absent: 4, Walk.be_back: 1,
     Walk.time_passes: 1, Walk.a_role_ends_or_is_given_again: 1, Walk.somebody_leaves_or_comes_again: 1,
     Walk.press_and_let_know: 1,
 }  # fmt: skip

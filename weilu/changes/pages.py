@@ -16,7 +16,7 @@ from weilu.changes.queries import ChangeView
 from weilu.evidence.queries import indexes
 from weilu.kernel.times import now
 from weilu.process.chart import draw
-from weilu.process.models import Opinion, StepVisit
+from weilu.process.models import StepVisit
 from weilu.process.pages import Moment, chips, neighbours, timeline, watches
 from weilu.process.rules import Gate
 from weilu.process.vocabulary import fact_title
@@ -129,11 +129,7 @@ def countersign(found: ChangeView) -> tuple[str, str]:
     if view.step is None or not view.visits or view.step.sign == "any":
         return "", ""
     present = next(one for one in view.steps if one.step == view.step)
-    newest = present.visits[-1].id if present.visits else 0
-    said = [one for one in view.opinions if one.visit_id == newest and not hasattr(one, "withdrawal")]
-    here = [one for one in said if one.act == Opinion.Act.AGREE]
-    waiting = present.waiting
-    total = len(here) + len(waiting)
+    here, total = present.agreed, present.asked
     if total < 2:
         return "", ""
     counted = _("会签 %(agreed)d/%(total)d") % {"agreed": len(here), "total": total}

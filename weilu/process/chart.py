@@ -205,17 +205,11 @@ def _fitting(sentence: str, names: list[str]) -> str:
 def _when(view: StepView) -> str:
     last = view.visits[-1] if view.visits else None
     if view.state == "present" and last:
-        agreed = sum(
-            1
-            for one in view.opinions
-            if one.visit_id == last.id and one.act == Opinion.Act.AGREE and not hasattr(one, "withdrawal")
-        )
-        total = agreed + len(view.waiting)
-        if view.step.sign == "all" and total > 1:
-            return _("会签 %(agreed)d/%(total)d") % {"agreed": agreed, "total": total}
+        if view.step.sign == "all" and view.asked > 1:
+            return _("会签 %(agreed)d/%(total)d") % {"agreed": len(view.agreed), "total": view.asked}
         if isinstance(view.step.sign, int):
-            return _("已签 %(agreed)d，要 %(needed)d 人") % {"agreed": agreed, "needed": view.step.sign}
-        return _("或签") if total > 1 else ""
+            return _("已签 %(agreed)d，要 %(needed)d 人") % {"agreed": len(view.agreed), "needed": view.step.sign}
+        return _("或签") if view.asked > 1 else ""
     if view.state == "not-required":
         return _("不需要")
     if view.state == "done" and last and last.closed_at:

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from weilu.accounts.models import Organisation, Person
@@ -63,10 +64,10 @@ def _offered(view: ItemView, me: Person, manages: bool, waiting: list[Person]) -
     """The acts that make sense for the reader, with their words; whether one is allowed is asked when it is done."""
     own = view.seat is not None and view.behalf is None
     return {
-        **({"transfer": _("转办")} if own or (manages and waiting) else {}),
-        **({"add": _("加签")} if view.seat else {}),
-        "copy": _("抄送"),
-        **({"urge": _("催办")} if any(one != me for one in waiting) else {}),
+        **({"transfer": pgettext("act", "转办")} if own or (manages and waiting) else {}),
+        **({"add": pgettext("act", "加签")} if view.seat else {}),
+        "copy": pgettext("act", "抄送"),
+        **({"urge": pgettext("act", "催办")} if any(one != me for one in waiting) else {}),
         **({"withdraw": _("撤回")} if view.signed and view.step else {}),
     }
 

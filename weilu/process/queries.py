@@ -165,6 +165,8 @@ class StepView:
     visits: list[StepVisit]
     opinions: list[Opinion]
     waiting: list[Person]
+    agreed: list[Opinion]  # in the newest visit, from places that count among those who must agree
+    asked: int  # how many these places are; added signers stand outside
 
 
 @dataclass(frozen=True)
@@ -207,11 +209,9 @@ def item_view(item: WorkItem, person: Person) -> ItemView:
         .order_by("-at", "-id")
     )
     events = list(Event.objects.filter(item=item).select_related("actor__organisation").order_by("-at", "-id"))
-    seats = list(
-        Seat.objects.filter(item=item, open=True)
-        .select_related("person__organisation", "visit", "asked_by")
-        .order_by("id")
-    )
+    places = Seat.objects.filter(Q(open=True) | Q(part__in=Seat.ADDED), item=item).order_by("id")
+    known = list(places.select_related("person__organisation", "visit", "asked_by"))
+    seats = [one for one in known if one.open]
     seat = next((one for one in seats if one.person_id == person.id), None)
     behalf = None
     if seat is None and seats:
@@ -224,7 +224,7 @@ def item_view(item: WorkItem, person: Person) -> ItemView:
         item=item,
         flow=flow,
         step=step,
-        steps=_step_views(flow, visits, opinions, seats),
+        steps=_step_views(flow, visits, opinions, known),
         gates=gates_of(item, step) if step else [],
         seat=seat,
         behalf=behalf,
@@ -243,6 +243,8 @@ def _step_views(flow: Flow, visits: list[StepVisit], opinions: list[Opinion], se
     for step in flow.steps:
         number += 0 if step.mark else 1
         own = [visit for visit in visits if visit.step == step.key]
+        here = [seat for seat in seats if own and seat.visit_id == own[-1].id]
+        agreed, asked = _counted(opinions, here)
         state = _state(flow, step, present)
         if state == "done" and own and own[-1].outcome == StepVisit.Outcome.NOT_REQUIRED:
             state = "not-required"
@@ -253,10 +255,25 @@ def _step_views(flow: Flow, visits: list[StepVisit], opinions: list[Opinion], se
                 state=state,
                 visits=own,
                 opinions=[one for one in opinions if one.visit.step == step.key],
-                waiting=[seat.person for seat in seats if seat.visit.step == step.key],
+                waiting=[seat.person for seat in seats if seat.open and seat.visit.step == step.key],
+                agreed=agreed,
+                asked=asked,
             )
         )
     return views
+
+
+def _counted(opinions: list[Opinion], seats: list[Seat]) -> tuple[list[Opinion], int]:
+    """Who agreed in a visit, and among how many, from its open and its added seats."""
+    added = {seat.person_id for seat in seats if seat.part in Seat.ADDED}
+    agreed = [
+        one
+        for one in opinions
+        if seats and one.visit_id == seats[0].visit_id
+        and one.act == Opinion.Act.AGREE and not hasattr(one, "withdrawal")
+        and (one.on_behalf_id or one.person_id) not in added
+    ]  # fmt: skip
+    return agreed, len(agreed) + sum(seat.open and seat.part == Seat.Part.ASKED for seat in seats)
 
 
 def _state(flow: Flow, step: Step, present: list[Step]) -> str:
