@@ -127,7 +127,7 @@ def _sweep() -> None:
     """Remove what an earlier, killed run left: a folder of ours whose server is no longer alive."""
     for old in Path("/tmp").glob(PREFIX + "*"):
         try:
-            pid = int((old / "data" / "postmaster.pid").read_text().split()[0])
+            pid = abs(int((old / "data" / "postmaster.pid").read_text().split()[0]))  # initdb writes it negative
             alive = Path(f"/proc/{pid}").exists()
             stale = not alive
         except (OSError, ValueError, IndexError):

@@ -143,6 +143,8 @@ def _load(archive: Archive, wish: Wish, *, replace: bool) -> Any:
         raise Trouble(f"备份来自更新的版本（{archive.manifest['weilu']}），这个程序是 {__version__}。先升级程序。")
     try:
         if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA synchronous = OFF")  # what counts is on disk once it is copied over
             schema.make_tables(names)  # remakes tables, which SQLite does outside of a transaction; it is a draft
         with transaction.atomic():
             if connection.vendor == "postgresql":
