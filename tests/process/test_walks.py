@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.cast import Cast, system_of
 from tests.process.laws import LAWS, Act, Book
 from tests.process.test_actions import HEAD
-from tests.process.walking import Map, Photo, photograph
+from tests.process.walking import Map, Photo, Row, photograph
 from weilu.accounts.actions import add_person, give_role
 from weilu.accounts.models import Person, RoleHolding
 from weilu.kernel.refused import Refused
@@ -108,10 +108,15 @@ class Walk:
         return Person.objects.select_related("organisation").get(id=number)
 
     def somebody(self) -> Person:
-        """Mostly somebody who is waited for or stands in for them, now and then anybody."""
+        """Mostly somebody who is waited for, stands in for them or did so once, now and then anybody."""
         asked = [one["person_id"] for one in self.photo.open_seats()]
-        asked += [deputy for deputy, absent in sorted(self.photo.standing) if absent in asked]
+        asked += [deputy for deputy, absent in sorted(self.deputies()) if absent in asked]
         return self.person(self.chance.choice(asked)) if asked and self.chance.random() < 0.9 else self.anybody()
+
+    def deputies(self) -> set[tuple[int, int]]:
+        """Who was ever named for an absence, with the absent one."""
+        absences: dict[int, Row] = self.photo.rest["absences"]  # type: ignore[assignment]
+        return {(one["delegate_id"], one["person_id"]) for one in absences.values()}
 
     def anybody(self) -> Person:
         strangers = [self.cast.chen, self.cast.sun]
@@ -119,7 +124,7 @@ class Walk:
 
     def step_of(self, person: Person) -> str:
         """A step in which the person, or whom they stand in for, is waited for."""
-        absent = {who for deputy, who in self.photo.standing if deputy == person.id}
+        absent = {who for deputy, who in self.deputies() if deputy == person.id}
         own = [one for one in self.photo.open_seats() if one["person_id"] == person.id]
         found = own or [one for one in self.photo.open_seats() if one["person_id"] in absent]
         return str(self.photo.visits[self.chance.choice(found)["visit_id"]]["step"]) if found else ""
@@ -210,6 +215,9 @@ class Walk:
 
     def be_absent(self) -> None:
         person, deputy, hours = self.somebody(), self.anybody(), self.chance.choice([-4, -3, -2, -1, 3])
+        before = sorted(self.deputies())
+        if before and self.chance.random() < 0.5:  # one for several
+            deputy = self.person(before[0][0])
         since = now() + timedelta(hours=hours, minutes=30)
         until = since + timedelta(hours=self.chance.randint(1, 30))
         self.attempt(
