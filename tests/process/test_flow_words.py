@@ -54,3 +54,14 @@ def test_steps_come_go_and_move():
 
 def test_a_new_line_between_is_no_other_next_step():
     assert [one.kind for one in told(flow(ASK, A, C), flow(ASK, A, B, C))] == ["come"]
+
+
+def test_a_step_that_only_got_another_name_is_told_once_and_not_at_every_step_that_names_it():
+    after = "  - {key: d, title: 丁, who: [role(technical_head), actor(a)], not_also: [b], back: [a]}\n"
+    renamed = A.replace("甲", "甲二"), B.replace("乙", "乙二")
+
+    said = told(flow(ASK, A, B, after), flow(ASK, *renamed, after))
+
+    assert [(one.key, one.said) for one in said] == [
+        ("a", (("名称", "甲", "甲二"),)), ("b", (("名称", "乙", "乙二"),)),
+    ]  # fmt: skip

@@ -75,9 +75,10 @@ def compare(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def _chosen(me: Person, uid: str, versions: list[FlowVersion], version: FlowVersion) -> FlowVersion:
-    """The other version: the one named, else the one before."""
+    """The other version: the one named, else the one before, for the first the one after."""
     if not uid:
-        return next((one for one in versions if one.number < version.number), version)
+        others = [one for one in versions if one.number != version.number]
+        return next((one for one in others if one.number < version.number), others[-1] if others else version)
     other = fetch_version(me, uid)
     if other not in versions:
         raise BadRequest("with")

@@ -54,12 +54,16 @@ class Described:
     said: tuple[tuple[str, str], ...]
 
 
-def describe(step: Step, flow: Flow, people: Mapping[str, str]) -> Described:
-    """Everything a step says beside its key, empty values left out."""
-    barred, back = (_listed(title_of(flow, key) for key in keys) for keys in (step.not_also, step.back))
+def describe(step: Step, flow: Flow, people: Mapping[str, str], now: Flow | None = None) -> Described:
+    """Everything a step says beside its key, empty values left out.
+
+    Other steps are called what `now` calls them: one that only got another name is no difference here.
+    """
+    named = {one.key: one.title for one in (*flow.steps, *(now.steps if now else ()))}
+    barred, back = (_listed(_(named[key]) for key in keys) for keys in (step.not_also, step.back))
     said = (
         (_("名称"), _(step.title)),
-        (_("谁办"), _listed(who_words(who, flow, people) for who in step.who)),
+        (_("谁办"), _listed(who_words(who, now if now and who.name in named else flow, people) for who in step.who)),
         (_("自动"), step.auto),
         (_("几人同意"), "" if step.auto else sign_words(step)),
         (_("不同意"), "" if step.veto else _("只少一票，不退回")),
@@ -121,7 +125,7 @@ def differences(old: Flow, new: Flow, people: Mapping[str, str]) -> list[Differe
             said = tuple((word, "", value) for word, value in describe(step, new, people).said[1:])
             found.append(Difference("come", _(step.title), step.key, said, _after(new, step)))
             continue
-        changed = _changed(describe(was, old, people), describe(step, new, people))
+        changed = _changed(describe(was, old, people, new), describe(step, new, people))
         if step.key not in stayed:
             found.append(Difference("moved", _(step.title), step.key, changed, _after(new, step)))
         elif changed:
