@@ -67,7 +67,7 @@ def drawn(flow: Flow, people: Mapping[str, str], wrong: set[int] | None = None) 
     for step in flow.steps:
         number += 0 if step.mark else 1
         state = "wrong" if step.line in (wrong or ()) else "future"
-        views.append(StepView(step, 0 if step.mark else number, state, [], [], []))
+        views.append(StepView(step, 0 if step.mark else number, state, [], [], [], [], 0))
         under[step.key] = [who_words(who, flow, people) for who in step.who] or [_("自动办理")]
     summary = _("流程图：%(steps)s") % {"steps": " → ".join(_(step.title) for step in flow.steps)}
     return draw_steps(flow, views, summary, under=under)
