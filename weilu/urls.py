@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("weilu.execution.urls")),
     path("", include("weilu.systems.urls")),
     path("", include("weilu.records.urls")),
+    path("", include("weilu.documents.urls")),
     path("", include("weilu.evidence.urls")),
     path("", include("weilu.jobs.urls")),
     path("api/v1/", include("weilu.api.urls")),

@@ -12,6 +12,7 @@ import pytest
 from demo.channel import Channel, build_channel
 from tests.cast import Cast, make_change, make_installation
 from tests.changes.steps import bring
+from tests.documents.builders import make_template
 from weilu.accounts.alarms import raise_alarms
 from weilu.accounts.credentials import ApiToken
 from weilu.accounts.register import note
@@ -19,6 +20,7 @@ from weilu.accounts.tokens import make_token
 from weilu.accounts.watched import Alarm, SecurityEvent
 from weilu.changes.models import Change
 from weilu.demo import PASSWORD
+from weilu.documents.models import Document, Version
 from weilu.evidence.actions import tick
 from weilu.evidence.models import Entry
 from weilu.execution.models import Run
@@ -26,6 +28,7 @@ from weilu.kernel.times import SHANGHAI, now
 from weilu.notify.models import Notice
 from weilu.process.drafted import FlowDraft
 from weilu.process.flow_actions import draft_flow
+from weilu.records.filling import fill_sheet
 from weilu.records.models import Overtime, RecordSheet
 from weilu.records.overtime import enter_overtime
 from weilu.records.queries import paper_of
@@ -50,6 +53,7 @@ class Told:
         rows: dict[str, Any] = {
             "closed item": self.closed.item, "open item": self.open.item, "run": self.run, "sheet": self.sheet,
             "scan": self.sheet.scans.get(), "overtime": Overtime.objects.get(),
+            "document": Document.objects.get(), "version": Version.objects.get(), "docx": self.sheet.docx.get(),
             "system": self.run.item.system, "installation": self.run.installation, "customer": self.cast.jz,
             "person": self.cast.wang, "token": ApiToken.objects.get(person=self.cast.wang),
             "alarm": Alarm.objects.get(owner=self.cast.jz),
@@ -77,7 +81,19 @@ class Told:
         """Names, titles, numbers, ids and digests that a stranger must not read."""
         people = [self.cast.wang, self.cast.li, self.cast.zhao, self.cast.qian, self.cast.wu, self.cast.zheng]
         people += [self.cast.chen, self.cast.zhou]
-        named = [TITLE, NEED, "网上预约平台", "江州", "养老待遇科", "禾川", "app-01", "jzdesk", self.sheet.token]
+        named = [
+            TITLE,
+            NEED,
+            "JZ-MB-01",
+            "记录单模板",
+            "网上预约平台",
+            "江州",
+            "养老待遇科",
+            "禾川",
+            "app-01",
+            "jzdesk",
+            self.sheet.token,
+        ]
         return [
             *named, *(one.name for one in people), *(one.username for one in people), *self.numbers, *self.digests,
         ]  # fmt: skip
@@ -106,6 +122,8 @@ def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
         note(SecurityEvent.Kind.REFUSED, person=cast.wang, address="10.0.0.1", act="POST /x CHG-1")
     raise_alarms(cast.jz)
     draft_flow(cast.zheng, cast.jz, source=closed.item.flow.source, base=closed.item.flow)
+    template = make_template(cast, "系统 {{ system }}", level="internal", recipients=["person:wangmin"])
+    fill_sheet(cast.chen, sheet, template=str(template.uid))
     file_scan(cast.chen, sheet, data=paper_of(sheet))
     tick()
     return Told(cast, closed, opened, run, sheet)

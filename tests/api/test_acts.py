@@ -151,7 +151,8 @@ def test_nasty_texts_of_the_right_type_are_refused_or_kept_and_never_break(told:
     known = {
         "item": uids["open item"], "run": uids["run"], "sheet": uids["sheet"], "system": uids["system"],
         "installation": uids["installation"], "notice": uids["notice"], "token": uids["token"], "required": False,
-        "overtime": uids["overtime"],
+        "overtime": uids["overtime"], "document": uids["document"], "version": uids["version"],
+        "template": uids["version"],
     }  # fmt: skip
     for who in ("zheng", "wang", "chen"):
         client = signed_in(getattr(told.cast, who))

@@ -61,6 +61,7 @@ def real(told: Told) -> dict[str, list[Any]]:
     return {
         "uuid:uid": uids, "uuidstr:uid": uids, "str:uid": [*uids, *told.numbers, *told.digests, str(told.closed.id)],
         "int:index": told.indexes, "uuid:scan": [told.uids["scan"]],
+        "uuid:version": [told.uids["version"]], "uuid:docx": [told.uids["docx"]],
     }  # fmt: skip
 
 
@@ -71,6 +72,8 @@ def guessed() -> dict[str, list[Any]]:
         "str:uid": [uuid.uuid4(), "JZ-BG-2031-9999"],
         "int:index": [9_999_999],
         "uuid:scan": [uuid.uuid4()],
+        "uuid:version": [uuid.uuid4()],
+        "uuid:docx": [uuid.uuid4()],
     }
 
 

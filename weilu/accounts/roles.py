@@ -24,6 +24,8 @@ RIGHTS = {
     "sheets.cancel": _("作废报告单编号"),
     "filters.share": _("共享筛选"),
     "jobs.manage": _("管理后台任务"),
+    "documents.manage": _("管理受控文件与模板"),
+    "documents.approve": _("批准受控文件与模板"),
 }
 
 
@@ -46,8 +48,15 @@ ROLES = {
     for role in (
         _role("requester", _("申请人"), "changes.request"),
         _role("department_head", _("部门负责人"), "changes.request"),
-        _role("technical_head", _("技术部门负责人"), "changes.request", "flows.publish", "filters.share"),
-        _role("leader", _("用户领导"), "evidence.export"),
+        _role(
+            "technical_head",
+            _("技术部门负责人"),
+            "changes.request",
+            "flows.publish",
+            "filters.share",
+            "documents.approve",
+        ),
+        _role("leader", _("用户领导"), "evidence.export", "documents.approve"),
         _role(
             "security_office",
             _("信息安全领导办公室"),
@@ -56,6 +65,7 @@ ROLES = {
             "retention.set",
             "security.see",
             "security.manage",
+            "documents.approve",
         ),
         _role(
             "administrator",
@@ -74,6 +84,8 @@ ROLES = {
             "sheets.cancel",
             "filters.share",
             "jobs.manage",
+            "documents.manage",
+            "documents.approve",
         ),
         _role("engineer", _("维护工程师"), "evidence.export"),
         _role("development_head", _("软件开发负责人"), "evidence.export", "filters.share"),

@@ -15,6 +15,7 @@ from weilu.api.acts import Done, somebody
 from weilu.kernel.refused import Refused
 from weilu.process.models import WorkItem
 from weilu.records import overtime
+from weilu.records.filling import fill_sheet as fill_it
 from weilu.records.models import Overtime, RecordSheet
 from weilu.records.overtime_lines import overtime_digest
 from weilu.records.scans import file_scan as file_it
@@ -52,6 +53,13 @@ class OvertimeRefusal(Schema):
     password: str
     digest: str
     reason: str
+
+
+class FillIn(Schema, extra="forbid"):
+    """`template` is the uid of a version in force."""
+
+    sheet: UUID
+    template: UUID
 
 
 class ScanIn(Schema):
@@ -110,3 +118,10 @@ def refuse_overtime(request: HttpRequest, body: OvertimeRefusal) -> Done:
     sheet = RecordSheet.objects.fetch(reader(request), body.sheet)
     overtime.refuse_overtime(reader(request), sheet, address=address_of(request), **body.dict(exclude={"sheet"}))
     return Done(uid=str(sheet.uid), number=sheet.number or "")
+
+
+@router.post("/records/fill_sheet", response=Done)
+def fill_sheet(request: HttpRequest, body: FillIn) -> Done:
+    """Fill the sheet into the customer's own template; the file is at /sheets/{sheet}/docx/{uid}."""
+    sheet = RecordSheet.objects.fetch(reader(request), body.sheet)
+    return Done(uid=str(fill_it(reader(request), sheet, template=str(body.template)).uid), number=sheet.number or "")

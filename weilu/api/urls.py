@@ -8,6 +8,7 @@ from weilu import __version__
 from weilu.api import (
     accounts,
     acts,
+    documents,
     evidence,
     flows,
     hand,
@@ -52,6 +53,8 @@ api.add_router("", notify.router, tags=["act"])
 api.add_router("", records.router, tags=["act"])
 api.add_router("", records.reads, tags=["read"])
 api.add_router("", security.router)
+api.add_router("", documents.router)
+api.add_router("", documents.reads)
 api.add_router("", evidence.router, tags=["act"])
 
 

@@ -148,3 +148,8 @@ def put_on_record_again(job: Job, by: Person) -> None:
     stage("jobs.tried_again", {"kind": job.kind, "reason": job.reason}, actor=by.actor, org=job.org)
     if job.kind == SEND.key:
         Mail.objects.filter(id=job.payload["mail"], sent_at=None).update(handed_at=None)
+
+
+def tell_of_document(people: list[Person], title: str, body: str, link: str, owner: Organisation) -> None:
+    """A controlled document concerns these people: it waits for them, or was given to them (DOC-1)."""
+    tell(people, title, body, link, owner)

@@ -10,7 +10,7 @@ class NotifyConfig(AppConfig):
         from weilu.jobs.kinds import register
         from weilu.kernel.events import subscribe
         from weilu.notify import mailing, security
-        from weilu.notify.actions import put_on_record_again
+        from weilu.notify.actions import put_on_record_again, tell_of_document
         from weilu.notify.keeping import NOTICES
         from weilu.notify.queries import unread_count
         from weilu.ui import shell
@@ -22,4 +22,5 @@ class NotifyConfig(AppConfig):
         subscribe("accounts.gap_left", security.on_gap_left)
         subscribe("accounts.alarm_raised", security.on_alarm_raised)
         subscribe("accounts.alarms_set", security.on_alarms_set)
+        subscribe("documents.told", tell_of_document)
         shell.count_at(shell.NOTICES, unread_count)

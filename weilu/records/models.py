@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from weilu.accounts.models import Owned, OwnedRows, Person
+from weilu.documents.models import Version
 from weilu.kernel.ids import uuid7
 from weilu.kernel.times import now
 from weilu.process.models import WorkItem
@@ -159,3 +160,18 @@ class SheetScan(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["sheet", "sha256"], name="one_scan_once")]
+
+
+class SheetDocx(models.Model):
+    """The sheet in the customer's own Word template, as it stood then; filed by its digest, never changed."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    sheet = models.ForeignKey(RecordSheet, models.PROTECT, related_name="docx")
+    template = models.ForeignKey(Version, models.PROTECT, related_name="+")
+    sha256 = models.CharField(max_length=64)
+    by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=now)
+    evidence = models.UUIDField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sheet", "sha256"], name="one_docx_once")]

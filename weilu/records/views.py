@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from weilu.accounts.models import Person
 from weilu.accounts.reader import reader
 from weilu.documents.printing import print_form
+from weilu.documents.queries import template_in_force
 from weilu.evidence.files import path_of
 from weilu.evidence.looking import seen
 from weilu.kernel.refused import Refused
@@ -24,6 +25,7 @@ from weilu.records.overtime_lines import overtime_digest
 from weilu.records.paper import sheet_form
 from weilu.records.queries import sheets_of, side_of
 from weilu.records.rules import PAD
+from weilu.records.template import KEY
 from weilu.ui.dates import span
 
 PAGE = 50
@@ -84,6 +86,8 @@ def overtime_filed(request: HttpRequest, uid: str) -> HttpResponse:
     answer = OvertimeAnswer.objects.filter(sheet=found).exclude(filed="").first()
     if answer is None:
         raise Http404
+    if asking := seen_sheet(request, found, "sheet_filed", ask=True):
+        return asking
     return _pdf(path_of(answer.filed).read_bytes(), f"{found.number}-overtime")
 
 
@@ -172,6 +176,8 @@ def _page(request: HttpRequest, found: RecordSheet, status: int = 200, **more: A
         "signatures": found.signatures.select_related("person__organisation"), "drawings": drawings, "pad": PAD,
         "signers": found.signers.select_related("person__organisation").order_by("side", "id"),
         "scans": found.scans.select_related("by__organisation").order_by("id"),
+        "docx": found.docx.select_related("template__document", "by__organisation").order_by("id"),
+        "templates": template_in_force(found.owner_id, KEY) if found.frozen_at else [],
         "may_scan": found.state in ("frozen", "signed"),
         "satisfaction": SATISFACTION, "acceptance": ACCEPTANCE,
         "may_cancel": found.state == RecordSheet.State.FROZEN
