@@ -8,7 +8,7 @@ import pypdfium2
 import pytest
 from django.test import Client
 
-from tests.records.builders import PASSWORD, STROKES, content, make_item, sign
+from tests.records.builders import PASSWORD, STROKES, content, make_item, make_sheet, sign
 from tests.records.printing import covered, proof_on
 from tests.support.unchanged import Refusal, every_row, refusal_of, ruling
 from weilu.demo import Cast, make_cast
@@ -336,3 +336,14 @@ def test_evidence_names_who_worked_and_for_how_long(people: Cast):
         "number": "", "person": people.chen.actor, "minutes": 150, "reason": "窗口内升级后留守观察。",
         "since": "2026-09-23T09:00:00.000000Z", "until": "2026-09-23T12:30:00.000000Z",
     }  # fmt: skip
+
+
+def test_a_sheet_waits_for_the_customer_until_its_overtime_is_answered(people: Cast):
+    sheet, plain = frozen(people), make_sheet(people, make_item(people, "JZ-BG-2026-0002"))
+    for one in (sheet, plain):
+        sign(people.chen, one, "vendor")
+        sign(people.wang, one, "customer")
+    waiting = RecordSheet.objects.awaiting
+    assert (list(waiting(people.wang)), list(waiting(people.chen))) == ([sheet], [])
+    answer(people, sheet, refuse=True)
+    assert list(waiting(people.wang)) == []

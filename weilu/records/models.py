@@ -19,10 +19,15 @@ from weilu.process.models import WorkItem
 
 class Sheets(OwnedRows):
     def awaiting(self, person: Person) -> Sheets:
-        """Sheets that name `person` as a signer of either side and that this side has not signed."""
+        """Sheets that name `person` as a signer and that this side has not signed, or whose overtime nobody answered."""
         signed = SheetSignature.objects.filter(sheet=OuterRef(OuterRef("pk"))).values("side")
-        asked = SheetSigner.objects.filter(sheet=OuterRef("pk"), person=person).exclude(side__in=signed)
-        return self.visible_to(person).filter(Exists(asked), state=RecordSheet.State.FROZEN)
+        signer = SheetSigner.objects.filter(sheet=OuterRef("pk"), person=person)
+        unsigned = Q(Exists(signer.exclude(side__in=signed)), state=RecordSheet.State.FROZEN)
+        over = Exists(Overtime.objects.filter(item=OuterRef("item"))) & ~Exists(
+            OvertimeAnswer.objects.filter(sheet=OuterRef("pk"))
+        )
+        asked = Q(Exists(signer.filter(side=Side.CUSTOMER)), over, state__in=["frozen", "signed", "refused"])
+        return self.visible_to(person).filter(unsigned | asked)
 
 
 def new_token() -> str:

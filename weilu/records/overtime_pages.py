@@ -90,7 +90,7 @@ def refuse(request: HttpRequest, uid: str) -> HttpResponse:
 def _page(request: HttpRequest, item: WorkItem, status: int = 200, **more: Any) -> HttpResponse:
     rows = list(item.overtime.select_related("person__organisation", "by").order_by("since", "id"))
     shown = {
-        "item": item, "rows": [(row, span(row.minutes, days=False)) for row in rows],
+        "item": item, "entries": [(row, span(row.minutes, days=False)) for row in rows],
         "total": span(sum(row.minutes for row in rows), days=False),
         "may_enter": may_enter(reader(request), item), "engineers": _engineers(item),
     }  # fmt: skip
