@@ -19,7 +19,7 @@ from weilu.process.models import WorkItem
 
 class Sheets(OwnedRows):
     def awaiting(self, person: Person) -> Sheets:
-        """Sheets that name `person` as a signer and that this side has not signed, or whose overtime nobody answered."""
+        """Sheets that name `person` as a signer, that this side has not signed or whose overtime is unanswered."""
         signed = SheetSignature.objects.filter(sheet=OuterRef(OuterRef("pk"))).values("side")
         signer = SheetSigner.objects.filter(sheet=OuterRef("pk"), person=person)
         unsigned = Q(Exists(signer.exclude(side__in=signed)), state=RecordSheet.State.FROZEN)
