@@ -64,6 +64,12 @@ def make_cast() -> Cast:
     return Cast(jz, hc, bl, hn, wang, li, zhao, qian, wu, zheng, chen, zhou, sun, he)
 
 
+def publish_kinds(owner: Organisation) -> None:
+    """The shipped flows beside the normal one: standard and emergency changes, and templates."""
+    for name in ("standard", "emergency", "template"):
+        install_flow(owner, (FLOWS / f"{name}.yaml").read_text("utf-8"))
+
+
 def _person(
     home: Organisation, username: str, name: str, title: str, department: str, *roles: str | tuple[str, Organisation]
 ) -> Person:
@@ -109,3 +115,4 @@ def set_stage(say: Callable[[str], None]) -> None:
             cast = make_cast()
             name_head(None, Department.objects.get(organisation=cast.jz, name="信息科"), cast.zhao)
             make_system(cast, root=root, url=url, channel=channel.folder, keyring=channel.keyring)
+            publish_kinds(cast.jz)

@@ -8,6 +8,7 @@ import pytest
 from demo.channel import Channel, build_channel
 from tests.cast import Cast, make_change, make_installation
 from weilu.changes.models import Change
+from weilu.demo import publish_kinds
 from weilu.systems.models import Installation
 
 
@@ -26,6 +27,13 @@ def channel(channel_source: Channel, tmp_path: Path) -> Channel:
 @pytest.fixture
 def installation(cast: Cast, channel: Channel) -> Installation:
     return make_installation(cast, channel.folder, channel.keyring)
+
+
+@pytest.fixture
+def kinds(cast: Cast, installation: Installation) -> Installation:
+    """The installation of a customer who has also published standard and emergency changes and templates."""
+    publish_kinds(cast.jz)
+    return installation
 
 
 @pytest.fixture

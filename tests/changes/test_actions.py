@@ -16,6 +16,7 @@ from weilu.changes.actions import (
     submit_analysis,
     submit_plan,
 )
+from weilu.changes.amendments import file_amendment
 from weilu.changes.models import Feedback, NeedVersion, PlanVersion
 from weilu.evidence.models import Staged
 from weilu.execution.models import Run
@@ -135,6 +136,8 @@ def test_the_plan_is_frozen_under_the_digest_of_its_canonical_content(cast, chan
 def test_editing_after_approval_voids_signatures_and_facts(cast, change):
     bring(cast, change, "release")
     first = item_of(change).subject
+    asked = {"of": "design", "what": "先停应用。", "reason": "连接没有断。", "none_affected": "只改步骤。"}
+    file_amendment(cast.chen, change, turn=item_of(change).turn, documents=[], **asked)
 
     second = plan(cast, change, way_back="恢复备份；先停应用。")
 

@@ -32,7 +32,10 @@ def counted() -> dict[str, dict[str, int]]:
         rows = items.exclude(**{name: None}).annotate(month=TruncMonth(name, tzinfo=SHANGHAI)).values_list("month")
         return {f"{month:%Y-%m}": n for month, n in rows.annotate(n=Count("id")).order_by("month")}
 
+    kinds = items.annotate(month=TruncMonth("opened_at", tzinfo=SHANGHAI)).values_list("month", "kind")
+    by_kind = {f"{month:%Y-%m}:{kind}": n for month, kind, n in kinds.annotate(n=Count("id")).order_by("month", "kind")}
     return {
+        "kind": by_kind,
         "system": by(is_open, "system_id"), "step": by(is_open, "step"),
         "opened": months("opened_at"), "closed": months("closed_at"),
     }  # fmt: skip
@@ -62,7 +65,7 @@ def test_folding_leaves_one_row_for_each_sum(cast: Cast, change: Change):
     fold()
 
     assert kept(cast) == before
-    assert sorted(Tally.objects.values_list("name", "n")) == [("opened", 1), ("step", 1), ("system", 1)]
+    assert sorted(Tally.objects.values_list("name", "n")) == [("kind", 1), ("opened", 1), ("step", 1), ("system", 1)]
     bring(cast, change, "confirm")
     assert kept(cast)["step"] == {"confirm": 1}
 

@@ -6,6 +6,9 @@ from django.utils.translation import gettext_lazy as _
 
 RIGHTS = {
     "changes.request": _("发起变更"),
+    "changes.settle": _("设定紧急变更的补办期限"),
+    "templates.propose": _("提出变更模板"),
+    "templates.withdraw": _("停用变更模板"),
     "evidence.see": _("查看存证"),
     "evidence.export": _("导出存证包"),
     "looks.see": _("查看查阅登记"),
@@ -52,14 +55,16 @@ ROLES = {
             "technical_head",
             _("技术部门负责人"),
             "changes.request",
+            "templates.withdraw",
             "flows.publish",
             "filters.share",
             "documents.approve",
         ),
-        _role("leader", _("用户领导"), "evidence.export", "documents.approve"),
+        _role("leader", _("用户领导"), "templates.withdraw", "evidence.export", "documents.approve"),
         _role(
             "security_office",
             _("信息安全领导办公室"),
+            "templates.withdraw",
             "evidence.export",
             "looks.see",
             "retention.set",
@@ -77,6 +82,7 @@ ROLES = {
             "flows.edit",
             "flows.publish",
             "flows.move",
+            "changes.settle",
             "evidence.export",
             "evidence.witnesses",
             "looks.see",
@@ -87,7 +93,7 @@ ROLES = {
             "documents.manage",
             "documents.approve",
         ),
-        _role("engineer", _("维护工程师"), "evidence.export"),
+        _role("engineer", _("维护工程师"), "templates.propose", "evidence.export"),
         _role("development_head", _("软件开发负责人"), "evidence.export", "filters.share"),
     )
 }

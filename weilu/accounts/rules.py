@@ -111,6 +111,11 @@ NEEDS = {  # the scope an action needs, where that is not WORK; by name, then by
     "process.reject_flow": "flows.publish",
     "process.move_item": "flows.move",
     "changes.request_change": "changes.request",
+    "changes.request_standard": "changes.request",
+    "changes.request_emergency": "changes.request",
+    "changes.propose_template": "templates.propose",
+    "changes.withdraw_template": "templates.withdraw",
+    "changes.set_policy": "changes.settle",
     "records.cancel_number": "sheets.cancel",
 }
 

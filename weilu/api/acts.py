@@ -55,6 +55,7 @@ class NewChange(Schema):
     installation: UUID
     title: str
     need: str
+    follows: str = ""  # the uid of an earlier change that this one comes after
 
 
 class Analysis(ItemAct):
@@ -187,7 +188,8 @@ def return_item(request: HttpRequest, act: ReturnAct) -> Done:
 @router.post("/changes/request_change", response=Done)
 def request_change(request: HttpRequest, act: NewChange) -> Done:
     installation = Installation.objects.select_related("system__owner").fetch(reader(request), act.installation)
-    made = changes.request_change(reader(request), installation, title=act.title, need=act.need)
+    before = change_of(reader(request), act.follows) if act.follows else None
+    made = changes.request_change(reader(request), installation, title=act.title, need=act.need, follows=before)
     return _done(made.item)
 
 

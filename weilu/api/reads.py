@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from weilu.accounts.reader import reader
-from weilu.changes.queries import change_view
+from weilu.changes.queries import ChangeView, change_view
 from weilu.kernel.times import iso
 from weilu.process import lists
 from weilu.process.filters import read_filters
@@ -44,6 +44,7 @@ def change(request: HttpRequest, uid: UUID) -> dict[str, Any]:
         "uid": str(item.uid),
         "number": item.number,
         "title": item.title,
+        "kind": item.kind,
         "state": item.state,
         "step": item.step,
         "turn": item.turn,
@@ -55,7 +56,35 @@ def change(request: HttpRequest, uid: UUID) -> dict[str, Any]:
         "gates": [{"key": gate.key, "open": gate.open, "words": gate.words} for gate in view.gates],
         "may_return_to": [step.key for step in view.targets],
         "runs": [{"uid": str(run.uid), "number": run.number, "state": run.state} for run in found.runs],
+        **_of_kind(found),
     }
+
+
+def _of_kind(found: ChangeView) -> dict[str, Any]:
+    """What only some changes have: a template or its standing, why one could not wait, amendments with documents."""
+    template, emergency = found.template, found.emergency
+    return {
+        "template": template and {
+            "uid": str(template.change.item.uid), "number": template.change.item.number, "digest": template.digest,
+            "approved": iso(template.approved_at) if template.approved_at else "",
+            "withdrawn": iso(template.withdrawn_at) if template.withdrawn_at else "",
+        },
+        "emergency": emergency and {
+            "reason": emergency.reason, "complete_by": iso(emergency.due_at),
+            "completed": iso(emergency.done_at) if emergency.done_at else "",
+        },
+        "amendments": [
+            {
+                "number": one.number, "of": one.of, "what": one.what, "reason": one.reason,
+                "none_affected": one.none_affected,
+                "documents": [
+                    {"number": doc.number, "title": doc.title, "version": doc.version, "new_version": doc.new_version}
+                    for doc in one.documents.all()
+                ],
+            }
+            for one in found.amendments
+        ],
+    }  # fmt: skip
 
 
 @router.get("/systems", summary="Systems and their installations")

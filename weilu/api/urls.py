@@ -14,6 +14,7 @@ from weilu.api import (
     hand,
     house,
     jobs,
+    kinds,
     lists,
     notify,
     problems,
@@ -43,6 +44,7 @@ api.add_router("", reads.router, tags=["read"])
 api.add_router("", lists.router)
 api.add_router("", lists.acts)
 api.add_router("", acts.router, tags=["act"])
+api.add_router("", kinds.acts)
 api.add_router("", hand.router, tags=["act"])
 api.add_router("", flows.router, tags=["read"])
 api.add_router("", flows.acts, tags=["act"])

@@ -1,19 +1,21 @@
-"""The normal change, step by step: request, analysis, plan, run, feedback."""
+"""A change, step by step: request, analysis, plan, run, feedback; what its kinds share."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
 from weilu.changes import rules
-from weilu.changes.models import Change, Feedback, NeedVersion, PlanVersion
+from weilu.changes.approval import check_item_approved, latest_plan, wants_amendment
+from weilu.changes.kind import CHANGE, EMERGENCY
+from weilu.changes.models import Change, Feedback, NeedVersion, PlanTemplate, PlanVersion
 from weilu.changes.plan import Plan
+from weilu.changes.template import Template
 from weilu.evidence.actions import stage
 from weilu.execution.actions import order_run
-from weilu.execution.channel import read_release
+from weilu.execution.channel import Release, read_release
 from weilu.execution.models import Run
 from weilu.kernel import text
 from weilu.kernel.actions import action
@@ -23,7 +25,7 @@ from weilu.kernel.statements import Prepared, insert, slot
 from weilu.kernel.times import iso, now
 from weilu.process.actions import note, open_item, record_fact, reopen_step, say_in_step, set_subject
 from weilu.process.flow import parse_flow
-from weilu.process.models import Opinion, WorkItem
+from weilu.process.models import WorkItem
 from weilu.process.rules import check_turn
 from weilu.process.seats import doing
 from weilu.systems.models import Installation
@@ -32,28 +34,58 @@ NEED = Prepared(lambda: NeedVersion.objects.filter(change=slot("change")).order_
 
 
 @action("changes.request_change")
-def request_change(by: Person, installation: Installation, *, title: str, need: str) -> Change:
-    """Step 1: ask for a change of what is installed; the item goes on to the technical side."""
-    if not by.may("changes.request", installation.owner_id):
-        raise Refused(_("发起变更需要申请人的角色"), help=_("系统管理员可以授予"), who="administrator")
+def request_change(
+    by: Person, installation: Installation, *, title: str, need: str, follows: Change | None = None
+) -> Change:
+    """Step 1: ask for a change of what is installed; the item goes on to the technical side.
+
+    `follows` is an earlier change that this one comes after: what was carried out is changed by a request of its own.
+    """
+    check_may_request(by, installation)
+    return open_change(by, installation, CHANGE.key, "changes.normal", title=title, need=need, follows=follows)
+
+
+def open_change(
+    by: Person,
+    installation: Installation,
+    kind: str,
+    flow: str,
+    *,
+    title: str,
+    need: str,
+    series: str = "BG",
+    follows: Change | None = None,
+    template: PlanTemplate | None = None,
+    priority: str = "normal",
+) -> Change:
+    """A new change of this kind, its request signed; part of an action, which has checked who may ask."""
     title = text.line(title, _("标题"), field="title", longest=100)
     need = text.prose(need, _("需求"), field="need")
+    if follows is not None and follows.item.owner_id != installation.owner_id:
+        raise Refused(_("不能接在别的单位的变更之后"), field="follows")
     system = installation.system
     item = open_item(
         by,
         system=system,
-        kind="change",
-        series="BG",
+        kind=kind,
+        series=series,
         title=title,
-        flow="changes.normal",
+        flow=flow,
         facets={"running": system.running, "importance": system.importance},
         words="",
         found_by=(installation.name, installation.host),
+        priority=priority,
     )
-    change = Change(item=item, installation=installation)
+    change = Change(item=item, installation=installation, follows=follows, template=template)
     insert(change)
-    _keep_need(by, change, need)
+    keep_need(by, change, need)
     return change
+
+
+def check_may_request(by: Person, installation: Installation) -> None:
+    """Raises Refused unless a role towards the customer lets `by` ask for changes."""
+    if not by.may("changes.request", installation.owner_id):
+        raise Refused(_("发起变更需要申请人的角色"), help=_("系统管理员可以授予"), who="administrator")
 
 
 @action("changes.submit_analysis")
@@ -63,10 +95,10 @@ def submit_analysis(by: Person, change: Change, *, turn: int, feasible: bool, an
     need = text.prose(need, _("分析后的需求"), field="need")
     if not feasible:
         raise Refused(_("分析为不可行时，用「退回」并写明原因，由申请人改需求"), rules.APPROVED_AS_IS, field="feasible")
-    _hold(change)
+    hold(change)
     change.feasible, change.analysis = feasible, analysis
     change.save(update_fields=["feasible", "analysis"])
-    _keep_need(by, change, need)
+    keep_need(by, change, need)
     words = analysis if len(analysis) <= 200 else analysis[:199] + "…"
     say_in_step(by, change.item, turn=turn, subject="", words=words, form="analysis")
     return change
@@ -75,8 +107,8 @@ def submit_analysis(by: Person, change: Change, *, turn: int, feasible: bool, an
 @action("changes.amend_need")
 def amend_need(by: Person, change: Change, *, turn: int, need: str) -> Change:
     """Step 1 again, after a return to it: the requester words the need anew."""
-    _hold(change)
-    _keep_need(by, change, text.prose(need, _("需求"), field="need"))
+    hold(change)
+    keep_need(by, change, text.prose(need, _("需求"), field="need"))
     say_in_step(by, change.item, turn=turn, subject="", words=_("改了需求"), form="need")
     return change
 
@@ -101,7 +133,7 @@ def submit_plan(
     Submitted after the plan has gone on, it takes the item back to the design: every signature and
     fact that rested on the older version falls away. Refused once a run has begun.
     """
-    item, installation = _hold(change), change.installation
+    item, installation = hold(change), change.installation
     version = text.code(version, _("目标版本"), field="version", longest=40)
     rules.check_newer(installation.version, version)
     rules.check_window(window_from, window_to, now())
@@ -112,8 +144,10 @@ def submit_plan(
         "way_back": text.prose(way_back, _("回退方案"), field="way_back"),
         "upgrade_notes": text.prose(upgrade_notes, _("升级说明"), field="upgrade_notes"),
     }
+    if item.kind not in (CHANGE.key, EMERGENCY.key):
+        raise Refused(_("标准变更的方案出自模板，不能另写"), rules.SECURITY_APPROVES, help=_("要另写就改走正常流程"))
     release = read_release(Path(installation.channel), Path(installation.keyring), version)
-    _back_to_design(by, change, turn)
+    back_to_design(by, change, turn)
     item = change.item
     need = change.needs.order_by("-number")[0]
     plan = Plan(
@@ -131,11 +165,18 @@ def submit_plan(
         criteria=checked,
         **written,  # type: ignore[typeddict-item]
     )
-    kept = _keep_plan(by, change, plan)
+    if answered := list(change.amendments.order_by("id").values_list("number", flat=True)):
+        plan["amendments"] = answered
+    words = _("提交方案第 %(number)d 版") % {"number": change.plans.count() + 1}
+    return put_forward(by, change, plan, release, words)
+
+
+def put_forward(by: Person, change: Change, plan: Plan, release: Release, words: str) -> PlanVersion:
+    """Keep a plan of this release as the item's subject, and sign the design with it; part of an action."""
+    item, kept = change.item, keep_plan(by, change, plan)
     set_subject(item, kept.digest)
     proof = _("签名 %(signer)s，SHA-256 %(sha)s") % {"signer": release.signer, "sha": release.sha256[:12]}
     record_fact(item, "integrity.verified", kept.digest, True, proof, by.actor, kept.evidence)
-    words = _("提交方案第 %(number)d 版") % {"number": kept.number}
     say_in_step(by, item, turn=item.turn, subject=kept.digest, words=words, form="plan")
     return kept
 
@@ -143,7 +184,7 @@ def submit_plan(
 @action("changes.order_upgrade")
 def order_upgrade(by: Person, change: Change, *, turn: int) -> Run:
     """Step 7: have the approved plan carried out, exactly; refused unless every approval names its digest."""
-    item = _hold(change)
+    item = hold(change)
     if item.turn != turn:
         raise Refused(_("工单在您打开页面之后已有变动。看过新内容再开始"), rules.APPROVED_AS_IS)
     if item.step != "release":
@@ -166,7 +207,7 @@ def give_feedback(by: Person, change: Change, *, turn: int, works: bool, opinion
     opinion = text.prose(opinion, _("使用反馈"), field="opinion", longest=500)
     if satisfaction not in Feedback.Satisfaction.values:
         raise Refused(_("满意度没有选。选一项再提交"), field="satisfaction")
-    _hold(change)
+    hold(change)
     given, _made = Feedback.objects.update_or_create(
         change=change, defaults={"works": works, "opinion": opinion, "satisfaction": satisfaction, "by": by}
     )
@@ -174,27 +215,7 @@ def give_feedback(by: Person, change: Change, *, turn: int, works: bool, opinion
     return given
 
 
-def latest_plan(change: Change) -> PlanVersion:
-    """The newest plan; raises Refused while there is none."""
-    plan = change.plans.order_by("-number").first()
-    if plan is None:
-        raise Refused(_("还没有实施方案"))
-    return plan
-
-
-def check_item_approved(item: WorkItem, subject: str) -> None:
-    """Raises Refused unless `subject` stands approved; the worker asks again before it acts (execution.checks)."""
-    plan = latest_plan(item.change)
-    approvals = {}
-    standing = Prefetch("opinions", Opinion.objects.filter(withdrawal=None))
-    visits = item.visits.filter(step__in=("plan_check", "confirm", "security")).order_by("id")
-    for visit in visits.prefetch_related(standing):
-        subjects = frozenset(opinion.subject for opinion in visit.opinions.all())
-        approvals[visit.step] = rules.Approval(visit.outcome, subjects)
-    rules.check_approved(subject, digest(plan.content), item.subject, item.step, item.system.running, approvals)
-
-
-def _hold(change: Change) -> WorkItem:
+def hold(change: Change) -> WorkItem:
     """The change's item as it stands now, locked till the action ends: versions are numbered one after the other."""
     change.item = (
         WorkItem.objects.select_for_update(of=("self",))
@@ -204,11 +225,15 @@ def _hold(change: Change) -> WorkItem:
     return change.item
 
 
-def _back_to_design(by: Person, change: Change, turn: int) -> None:
-    """Before a plan is kept: the page was fresh, and an item that has already gone on stands at the design again."""
+def back_to_design(by: Person, change: Change, turn: int) -> None:
+    """Before a plan is kept: the page was fresh, and an item that has already gone on stands at the design again.
+
+    Raises Refused where the plan is approved, unless an amendment asks for another (CHG-2).
+    """
     item = change.item
     if item.step == "design":
         check_turn(turn, item.turn)
+        rules.check_amended(wants_amendment(change, "design"), "design")
         return
     flow = parse_flow(item.flow.source)
     past = item.step and flow.place(item.step) > flow.place("design")
@@ -218,15 +243,19 @@ def _back_to_design(by: Person, change: Change, turn: int) -> None:
         raise Refused(_("这一版方案已开始执行，不能再改。要改就先退回"), rules.APPROVED_AS_IS)
     if not Person.objects.holding("engineer", item.owner).filter(id=by.id).exists():
         raise Refused(_("改方案要由维护工程师办"), rules.APPROVED_AS_IS)
+    rules.check_amended(wants_amendment(change, "design"), "design")
     moved = reopen_step(by, item, turn=turn, to="design", reason=_("方案改版，原签名与关口失效"))
     note(moved, "flow", _("方案改版：原来的签名与关口失效，重新送审"), actor=by)
     change.item = moved
 
 
-def _keep_need(by: Person, change: Change, need: str) -> None:
+def keep_need(by: Person, change: Change, need: str) -> None:
+    """The next version of the need, where its words differ from the last; part of an action."""
     last = next(iter(NEED(change=change.id)), None)
     if last and last.text == need:
         return
+    if last and change.item.kind == CHANGE.key:
+        rules.check_amended(wants_amendment(change, "need"), "need")
     number = last.number + 1 if last else 1
     sha = sha256_hex(need.encode())
     item = change.item
@@ -241,7 +270,8 @@ def _keep_need(by: Person, change: Change, need: str) -> None:
     note(item, "file", _("需求第 %(number)d 版") % {"number": number}, actor=by, evidence=ref)
 
 
-def _keep_plan(by: Person, change: Change, plan: Plan) -> PlanVersion:
+def keep_plan(by: Person, change: Change, plan: Plan | Template) -> PlanVersion:
+    """The next version of the plan, or of the template, frozen under its digest; part of an action."""
     number = change.plans.count() + 1
     content = dict(plan) | {"number": number}
     sha, item = digest(content), change.item

@@ -6,13 +6,18 @@ class ChangesConfig(AppConfig):
     label = "changes"
 
     def ready(self) -> None:
-        from weilu.changes import follow
+        from weilu.changes import chase, follow
         from weilu.changes.gates import about_change
-        from weilu.changes.kind import CHANGE, FACT_TITLES
+        from weilu.changes.kind import FACT_TITLES, KINDS
+        from weilu.jobs.kinds import register
+        from weilu.process.overview import add_figures
         from weilu.process.vocabulary import register_facts, register_kind
         from weilu.ui.about import tell_about
 
-        register_kind(CHANGE)
+        for kind in KINDS:
+            register_kind(kind)
         register_facts(FACT_TITLES)
+        register(chase.CHASE)
+        add_figures(chase.figures)
         tell_about("changes", about_change)
         follow.subscribe_all()

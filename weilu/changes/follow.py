@@ -1,21 +1,26 @@
 """What follows by itself: users are told, acceptance is filed, the sheet is frozen, its signatures move the item."""
 
+from typing import Any
+
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
 from weilu.changes import rules
-from weilu.changes.actions import check_item_approved, latest_plan
-from weilu.changes.kind import NOTIFY_USERS
-from weilu.changes.models import Change
+from weilu.changes.amendments import documents_left
+from weilu.changes.approval import check_item_approved, latest_plan
+from weilu.changes.kind import CHANGES, EMERGENCY, NOTIFY_USERS, TEMPLATE
+from weilu.changes.models import Change, Emergency, PlanTemplate
 from weilu.changes.sheet import sheet_content
+from weilu.changes.standard_actions import end_template
 from weilu.evidence.actions import stage
 from weilu.execution.checks import REGISTER
 from weilu.execution.models import Run
 from weilu.kernel.events import subscribe
+from weilu.kernel.times import now
 from weilu.notify.actions import tell
 from weilu.notify.kinds import COPY
-from weilu.process.actions import conclude_step, record_fact, say_in_step
+from weilu.process.actions import conclude_step, note, record_fact, say_in_step
 from weilu.process.flow import Step
 from weilu.process.models import Opinion, Seat, WorkItem
 from weilu.records.actions import freeze_sheet
@@ -24,8 +29,10 @@ from weilu.records.models import RecordSheet, Side
 
 def subscribe_all() -> None:
     """Hear what rooms below announce; called once by `apps.py`."""
-    REGISTER["change"] = check_item_approved
+    REGISTER.update(dict.fromkeys(CHANGES, check_item_approved))
     subscribe("process.step_entered", on_step_entered)
+    subscribe("process.step_done", on_step_done)
+    subscribe("process.item_closed", on_item_closed)
     subscribe("process.signature_withdrawn", on_signature_withdrawn)
     subscribe("execution.run_finished", on_run_finished)
     subscribe("records.sheet_signed", on_sheet_signed)
@@ -37,7 +44,7 @@ def subscribe_all() -> None:
 @translation.override("zh-hans")  # sheet and notices are official Chinese texts, whatever page the act came from
 def on_step_entered(item: WorkItem, step: Step) -> None:
     """Carry out the automatic step of a change; freeze the sheet when its signing is reached."""
-    if item.kind != "change":
+    if item.kind not in CHANGES:
         return
     if step.auto == NOTIFY_USERS:
         _notify_users(item)
@@ -45,9 +52,42 @@ def on_step_entered(item: WorkItem, step: Step) -> None:
         _freeze(item)
 
 
+def on_step_done(item: WorkItem, step: Step, **_more: Any) -> None:
+    """Raises Refused where the release is signed while a document that an amendment affects is not updated (CHG-2)."""
+    if item.kind in CHANGES and step.key == "release":
+        rules.check_documents_updated(documents_left(Change.objects.get(item=item)))
+
+
+@translation.override("zh-hans")
+def on_item_closed(item: WorkItem) -> None:
+    """A template is in force once everybody has approved it; an emergency is complete."""
+    if item.kind == EMERGENCY.key:
+        Emergency.objects.filter(change__item=item).update(done_at=now())
+    elif item.kind == TEMPLATE.key:
+        _put_in_force(PlanTemplate.objects.select_related("change", "replaces__change__item").get(change__item=item))
+
+
+def _put_in_force(template: PlanTemplate) -> None:
+    item = template.change.item
+    template.digest, template.approved_at = item.subject, now()
+    template.save(update_fields=["digest", "approved_at"])
+    ref = stage(
+        "changes.template_approved",
+        {"number": item.number, "digest": item.subject},
+        actor="weilu",
+        org=item.owner.code,
+        item=str(item.uid),
+        urgent=True,
+    )
+    note(item, "flow", _("模板已批准，可用于标准变更"), evidence=ref)
+    before = template.replaces
+    if before is not None and before.withdrawn_at is None:
+        end_template(before, None, _("由 %(number)s 取代") % {"number": item.number})
+
+
 def on_signature_withdrawn(item: WorkItem, step: Step, opinion: Opinion) -> None:
     """Raises Refused where the signature stands on a sheet already, or a run has begun under it."""
-    if item.kind != "change":
+    if item.kind not in CHANGES:
         return
     begun = Run.objects.filter(item=item, ordered_at__gt=opinion.at).order_by("id").first()
     rules.check_may_take_back(step.form == "sheet", begun.number if begun else "")
@@ -91,7 +131,7 @@ def _notify_users(item: WorkItem) -> None:
 @translation.override("zh-hans")
 def on_run_finished(run: Run) -> None:
     """File criteria and results with the security office (CHG-5); tell the engineer how it ended."""
-    if run.item.kind != "change" or run.live:
+    if run.item.kind not in CHANGES or run.live:
         return
     item, plan = run.item, latest_plan(run.item.change).content
     results = [{"title": row["title"], "path": row["path"], "expect": row["expect"]} for row in plan["criteria"]]
@@ -117,7 +157,7 @@ def on_run_finished(run: Run) -> None:
 def on_sheet_signed(sheet: RecordSheet) -> None:
     """A signature on the sheet is the signer's act in the step that asks for it."""
     item = sheet.item
-    if item.kind != "change":
+    if item.kind not in CHANGES:
         return
     signature = sheet.signatures.select_related("person__organisation").order_by("-id")[0]
     if not item.seats.filter(person=signature.person, open=True).exclude(part__in=Seat.ADDED).exists():
@@ -129,13 +169,13 @@ def on_sheet_signed(sheet: RecordSheet) -> None:
 
 def on_sheet_complete(sheet: RecordSheet) -> None:
     """Both sides have signed: the step is over, whoever signed for them."""
-    if sheet.item.kind == "change":
+    if sheet.item.kind in CHANGES:
         _end_signing(sheet.item, _("报告单 %(number)s 双方已签") % {"number": sheet.number})
 
 
 def on_sheet_refused(sheet: RecordSheet) -> None:
     """A recorded refusal with its reason ends the work as well (REC-2)."""
-    if sheet.item.kind == "change":
+    if sheet.item.kind in CHANGES:
         _end_signing(sheet.item, _("甲方拒签，原因：%(reason)s") % {"reason": sheet.reason[:300]})
 
 
@@ -143,7 +183,7 @@ def on_number_cancelled(sheet: RecordSheet) -> None:
     """The work still has to end in a sheet: a new one, under the next number, waits for its signatures."""
     item = sheet.item
     item.refresh_from_db()
-    if item.kind == "change" and item.step == "sheet":
+    if item.kind in CHANGES and item.step == "sheet":
         _freeze(item)
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Person
 from weilu.changes.gates import Mend, mends
 from weilu.changes.models import PlanVersion
-from weilu.changes.plan import lines
+from weilu.changes.plan import is_template, lines
 from weilu.changes.queries import ChangeView
 from weilu.evidence.queries import indexes
 from weilu.kernel.times import now
@@ -108,8 +108,8 @@ def _against(found: ChangeView, old: int) -> Compared | None:
 
 
 def window_of(found: ChangeView) -> str:
-    """The window of the newest plan; "" before there is one."""
-    if not found.plans:
+    """The window of the newest plan; "" before there is one, and of a template, which leaves it open."""
+    if not found.plans or is_template(found.plans[0].content):
         return ""
     content = found.plans[0].content
     return window(datetime.fromisoformat(content["window_from"]), datetime.fromisoformat(content["window_to"]), now())

@@ -3,13 +3,28 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Prefetch
+
 from weilu.accounts.models import Person
-from weilu.changes.models import Change, Feedback, NeedVersion, PlanVersion
+from weilu.changes.approval import AMENDED
+from weilu.changes.kind import CHANGES, TEMPLATE
+from weilu.changes.models import (
+    AffectedDocument,
+    Amendment,
+    Change,
+    Emergency,
+    Feedback,
+    NeedVersion,
+    PlanTemplate,
+    PlanVersion,
+)
 from weilu.execution.models import Run
 from weilu.kernel.refused import NotVisible
 from weilu.process.models import WorkItem
 from weilu.process.queries import ItemView, item_view
 from weilu.systems.models import Installation
+
+MOST_TEMPLATES = 200
 
 
 @dataclass(frozen=True)
@@ -22,6 +37,9 @@ class ChangeView:
     plans: list[PlanVersion]  # newest first
     runs: list[Run]  # newest first
     feedback: Feedback | None
+    template: PlanTemplate | None  # by which it is made, or which it is
+    emergency: Emergency | None
+    amendments: list[Amendment]  # newest first, with their documents
 
 
 def change_of(person: Person, uid: UUID | str) -> Change:
@@ -29,7 +47,7 @@ def change_of(person: Person, uid: UUID | str) -> Change:
     item: WorkItem = WorkItem.objects.select_related("system", "flow", "owner", "requester__organisation").fetch(
         person, uid
     )
-    found: Change | None = Change.objects.filter(item=item).select_related("installation").first()
+    found: Change | None = Change.objects.filter(item=item).select_related("installation", "follows__item").first()
     if found is None:
         raise NotVisible(str(uid))
     found.item = item
@@ -46,7 +64,37 @@ def change_view(person: Person, uid: UUID | str) -> ChangeView:
         plans=list(change.plans.select_related("author__organisation").order_by("-number")),
         runs=list(Run.objects.filter(item=change.item).order_by("-id")),
         feedback=Feedback.objects.filter(change=change).select_related("by").first(),
+        template=_template(change),
+        emergency=Emergency.objects.filter(change=change).first() if change.item.kind in CHANGES else None,
+        amendments=_amendments(change) if change.item.kind in AMENDED else [],
     )
+
+
+def _template(change: Change) -> PlanTemplate | None:
+    if change.item.kind == TEMPLATE.key:
+        mine = PlanTemplate.objects.filter(change=change)
+    elif change.template_id:
+        mine = PlanTemplate.objects.filter(id=change.template_id)
+    else:
+        return None
+    found: PlanTemplate | None = mine.select_related("change__item", "withdrawn_by", "replaces__change__item").first()
+    return found
+
+
+def _amendments(change: Change) -> list[Amendment]:
+    documents = Prefetch("documents", AffectedDocument.objects.select_related("updated_by").order_by("id"))
+    filed = change.amendments.select_related("by__organisation").prefetch_related(documents)
+    return list(filed.order_by("-id"))
+
+
+def templates_of(person: Person, *, in_force: bool = False) -> list[PlanTemplate]:
+    """The templates `person` may see, newest first; `in_force` those that standard changes can be opened by."""
+    rows = PlanTemplate.objects.filter(change__item__owner_id__in=person.owner_ids)
+    if in_force:
+        owners = [owner for owner in person.owner_ids if person.may("changes.request", owner)]
+        rows = rows.in_force().filter(change__item__owner_id__in=owners)
+    named = rows.select_related("change__item__system", "change__installation__system", "withdrawn_by")
+    return list(named.order_by("-id")[:MOST_TEMPLATES])
 
 
 def titled(person: Person, title: str) -> Change | None:

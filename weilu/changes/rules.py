@@ -16,7 +16,10 @@ CRITERIA_BEFOREHAND = Clause("CHG-5")
 USERS_ARE_TOLD = Clause("CHG-6")
 SECURITY_APPROVES = Clause("CHG-7")
 APPROVED_AS_IS = Clause("CHG-1")
+AMENDED_BY_REQUEST = Clause("CHG-2")
 MOST_CRITERIA = 20
+MOST_DOCUMENTS = 30
+NORMAL_APPROVALS = ("plan_check", "confirm", "security")
 
 
 @dataclass(frozen=True)
@@ -66,18 +69,24 @@ def check_newer(present: str, wanted: str) -> None:
 
 
 def check_approved(
-    digest: str, recomputed: str, subject: str, step: str, running: bool, approvals: Mapping[str, Approval]
+    digest: str,
+    recomputed: str,
+    subject: str,
+    step: str,
+    running: bool,
+    approvals: Mapping[str, Approval],
+    needed: Sequence[str] = NORMAL_APPROVALS,
 ) -> None:
     """APPROVED_AS_IS, SECURITY_APPROVES: exactly this plan was agreed to by everybody it needs.
 
     `digest` is the one to be carried out, `recomputed` that of the plan as stored now, `subject`
-    the one the item says is approved.
+    the one the item says is approved; `needed` are the steps whose approval comes before the act.
     """
     if recomputed != digest or subject != digest:
         raise Refused(_("方案在批准后被改动，不能执行。重新送审后再开始"), APPROVED_AS_IS)
     if step != "release":
         raise Refused(_("工单不在「实施与发布」，不能执行"), APPROVED_AS_IS)
-    for key in ("plan_check", "confirm", "security"):
+    for key in needed:
         approval = approvals.get(key)
         clause = SECURITY_APPROVES if key == "security" else APPROVED_AS_IS
         if key == "security" and not running and approval and approval.outcome == "not-required":
@@ -98,3 +107,62 @@ def check_may_take_back(on_sheet: bool, run: str) -> None:
         raise Refused(_("已经不能撤回：签名已在报告单上"), APPROVED_AS_IS, help=_("可以作废报告单的单号，重新签"))
     if run:
         raise Refused(_("已经不能撤回：执行 %(number)s 已经开始") % {"number": run}, APPROVED_AS_IS)
+
+
+def check_amended(changed: bool, of: str) -> None:
+    """AMENDED_BY_REQUEST: what was approved is `changed` by a request of its own, not by writing it anew."""
+    if changed:
+        words = {"need": _("需求"), "design": _("方案")}[of]
+        raise Refused(
+            _("%(what)s已经批准，不能直接改。先提变更申请") % {"what": words},
+            AMENDED_BY_REQUEST,
+            help=_("在工单页点「变更申请」，写明改什么、为什么、影响哪些文件"),
+        )
+
+
+def check_may_amend(approved: bool, run: str, succeeded: bool) -> None:
+    """AMENDED_BY_REQUEST: an amendment is of what is approved and not carried out; `run` names a run under way."""
+    if run:
+        raise Refused(_("执行 %(number)s 正在进行，等它结束再提变更申请") % {"number": run}, AMENDED_BY_REQUEST)
+    if succeeded:
+        raise Refused(
+            _("这一版已经实施成功，不能再改。另发起一项变更"), AMENDED_BY_REQUEST, help=_("发起时会记下接在哪一项之后")
+        )
+    if not approved:
+        raise Refused(_("还没有批准，不用变更申请：退回或直接改即可"), AMENDED_BY_REQUEST)
+
+
+def checked_documents(rows: Sequence[Mapping[str, str]], none_affected: str) -> tuple[list[dict[str, str]], str]:
+    """AMENDED_BY_REQUEST: the affected documents by number, title and version, or why there are none."""
+    written = [row for row in rows if any(str(value).strip() for value in row.values())]
+    why = text.line(none_affected, _("没有受影响文件的原因"), field="none_affected", longest=300, required=False)
+    if bool(written) == bool(why):
+        raise Refused(
+            _("写出受影响的文件；没有的，写明为什么没有。两样只写一样"), AMENDED_BY_REQUEST, field="documents"
+        )
+    if len(written) > MOST_DOCUMENTS:
+        raise Refused(_("受影响的文件最多 %(most)d 份") % {"most": MOST_DOCUMENTS}, field="documents")
+    found = []
+    for number, row in enumerate(written, start=1):
+        label = _("第 %(number)d 份文件的") % {"number": number}
+        found.append(
+            {
+                "number": text.code(row.get("number"), label + _("编号"), field="documents", longest=60),
+                "title": text.line(row.get("title"), label + _("名称"), field="documents", longest=100),
+                "version": text.code(row.get("version"), label + _("版本"), field="documents", longest=40),
+            }
+        )
+    if len({row["number"] for row in found}) < len(found):
+        raise Refused(_("同一份文件写了两次。删去一行"), field="documents")
+    return found, why
+
+
+def check_documents_updated(left: Sequence[str]) -> None:
+    """AMENDED_BY_REQUEST: the documents an amendment affects, here those `left` by number, follow it."""
+    if left:
+        raise Refused(
+            _("还有 %(count)d 份受影响的文件没有更新：%(numbers)s")
+            % {"count": len(left), "numbers": _("、").join(left)},
+            AMENDED_BY_REQUEST,
+            help=_("更新后在工单页登记新版本"),
+        )

@@ -1,14 +1,16 @@
 """What the record sheet of a change says, gathered from its versions, its run and its feedback."""
 
 from datetime import datetime
+from typing import Literal
 
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
+from weilu.changes.kind import EMERGENCY
 from weilu.changes.models import Change
 from weilu.execution.models import Run, RunStep
 from weilu.kernel.times import iso
-from weilu.process.models import StepVisit
+from weilu.process.models import Opinion, StepVisit
 from weilu.records.content import SheetContent, Step, Test, TimeLine
 
 RESULTS = {"done": "成功", "failed": "失败"}
@@ -30,15 +32,53 @@ def sheet_content(change: Change, engineer: Person) -> SheetContent:
         version_to=plan["version"],
         kinds=["upgrade"],
         ways=["remote"],
-        urgency="important" if item.system.importance == "important" else "normal",
+        urgency=_urgency(change),
         times=_times(change, run),
-        cause=change.needs.order_by("-number")[0].text,
-        done=_done(plan, run, went_well),
+        cause=_cause(change),
+        done=[*_approved(change, plan), *_done(plan, run, went_well), *_amended(change)],
         steps=[_step(run, step) for step in run.steps.order_by("ordinal")],
         tests=_tests(plan, run),
         remaining="" if went_well else "升级未通过验收，已回退；原因查明后另行变更。",
         engineer=engineer.name,
     )
+
+
+def _urgency(change: Change) -> Literal["urgent", "important", "normal"]:
+    if change.item.kind == EMERGENCY.key:
+        return "urgent"
+    return "important" if change.item.system.importance == "important" else "normal"
+
+
+def _cause(change: Change) -> str:
+    need = change.needs.order_by("-number")[0].text
+    if change.item.kind != EMERGENCY.key:
+        return need
+    return f"{need}\n不能等的原因：{change.emergency.reason}"[:4000]
+
+
+def _approved(change: Change, plan: dict[str, str]) -> list[str]:
+    """How a change of another kind than the normal one came to be approved."""
+    if change.item.kind == EMERGENCY.key:
+        said = Opinion.objects.filter(
+            item=change.item, visit__step="confirm", visit__outcome="done", act=Opinion.Act.AGREE, withdrawal=None
+        ).order_by("-id")
+        by = said.select_related("person")[0].person.name
+        return [f"紧急变更：经 {by} 批准先行实施，其余步骤在实施后补办完毕。"]
+    if change.template is not None:
+        return [f"标准变更：方案出自已批准的模板 {plan['template']}（SHA-256 {plan['template_digest'][:12]}）。"]
+    return []
+
+
+def _amended(change: Change) -> list[str]:
+    """Each amendment, and the documents that followed it (CHG-2)."""
+    lines = []
+    for amendment in change.amendments.prefetch_related("documents").order_by("id"):
+        lines.append(f"变更申请 {amendment.number}：{amendment.what[:300]}")
+        lines += [
+            f"受影响的文件 {one.number}《{one.title}》由 {one.version} 版更新为 {one.new_version} 版。"
+            for one in amendment.documents.order_by("id")
+        ]
+    return lines
 
 
 def _contract(engineer: Person, owner_id: int) -> str:
@@ -50,9 +90,10 @@ def _contract(engineer: Person, owner_id: int) -> str:
 
 def _times(change: Change, run: Run) -> list[TimeLine]:
     approved = StepVisit.objects.filter(item=change.item, step="confirm", outcome="done").order_by("-id").first()
+    agreed_at = change.template.approved_at if change.template else approved.closed_at if approved else None
     rows: list[tuple[str, datetime | None]] = [
         ("申请", change.item.opened_at),
-        ("批准", approved.closed_at if approved else None),
+        ("批准", agreed_at),
         ("开始执行", run.started_at),
         ("完成", run.ended_at),
     ]

@@ -39,6 +39,7 @@ def open_item(
     facets: dict[str, Any],
     words: str,
     found_by: Iterable[str] = (),
+    priority: str = "normal",
 ) -> WorkItem:
     """A new item of the newest version of `flow`, its first step signed by its requester; part of an action above.
 
@@ -58,6 +59,7 @@ def open_item(
         flow=version,
         step="",
         facets=facets,
+        priority=priority,
         opened_at=instant,
     )
     insert(item)
@@ -145,6 +147,28 @@ def reopen_step(by: Person, item: WorkItem, *, turn: int, to: str, reason: str) 
         item=str(item.uid),
     )
     go_back(item, flow, visit, to, reason, Outcome.VOIDED)
+    return item
+
+
+def change_flow(by: Person, item: WorkItem, *, turn: int, kind: str, flow: str, to: str, reason: str) -> WorkItem:
+    """Let an open item go on as another kind, from the step `to` of that kind's flow; part of an action above.
+
+    Every step it has been at must be one of the new flow as well. What was said stays; nothing is its subject any
+    more, so that no signature opens anything.
+    """
+    item, old = locked(item)
+    rules.check_turn(turn, item.turn)
+    version = FlowVersion.objects.filter(owner=item.owner, key=flow).order_by("-number").first()
+    if version is None:
+        raise Refused(_("「%(flow)s」还没有发布流程") % {"flow": flow}, help=_("系统管理员可以发布"))
+    visits = list(StepVisit.objects.filter(item=item, outcome=Outcome.OPEN).order_by("id"))
+    data = {"number": item.number, "step": item.step, "to": to, "reason": reason, "from": old.key, "flow": flow}
+    stage("process.step_voided", data, actor=by.actor, org=item.owner.code, item=str(item.uid))
+    for visit in visits:
+        finish(item, visit, Outcome.VOIDED, reason)
+    item.flow, item.kind, item.subject, item.priority = version, kind, "", "normal"
+    item.save(update_fields=["flow", "kind", "subject", "priority"])
+    enter(item, parse_flow(version.source), to, visits[0])
     return item
 
 

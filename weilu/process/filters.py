@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from weilu.accounts.models import Person
 from weilu.kernel.times import SHANGHAI
-from weilu.process.vocabulary import kind_keys
+from weilu.process.vocabulary import kinds_named
 from weilu.systems.models import System
 
 DUE = {"overdue": _("已逾期"), "today": _("今天到期"), "week": _("七天内到期")}
@@ -27,7 +27,7 @@ NAMES = ("kind", "system", "priority", "due", "state")
 
 @dataclass(frozen=True)
 class Filters:
-    """Each "" is no restriction; `system` is a uid."""
+    """Each "" is no restriction; `system` is a uid, `kind` a kind of work or the room of several."""
 
     kind: str = ""
     system: str = ""
@@ -49,11 +49,13 @@ def read_filters(given: Mapping[str, str]) -> Filters:
     """The filters an address names; raises ValueError for a value no chip offers."""
     found = Filters(**{name: str(given.get(name, "")) for name in NAMES})
     known: tuple[tuple[str, Any], ...] = (
-        (found.kind, kind_keys()), (found.priority, PRIORITIES), (found.due, DUE), (found.state, STATES),
+        (found.priority, PRIORITIES), (found.due, DUE), (found.state, STATES),
     )  # fmt: skip
     for value, choices in known:
         if value and value not in choices:
             raise ValueError(value)
+    if found.kind and not kinds_named(found.kind):
+        raise ValueError(found.kind)
     if found.system:
         found = found.but(system=str(uuid.UUID(found.system)))
     return found
@@ -64,7 +66,9 @@ def narrow(
 ) -> QuerySet[Any]:
     """`rows` narrowed: `item` leads from a row to its work item, `due` names what says when it falls due."""
     wanted = Q()
-    for name in ("kind", "priority", "state"):
+    if filters.kind:
+        wanted &= Q(**{f"{item}kind__in": kinds_named(filters.kind)})
+    for name in ("priority", "state"):
         if value := getattr(filters, name):
             wanted &= Q(**{f"{item}{name}": value})
     if filters.system:

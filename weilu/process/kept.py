@@ -83,7 +83,8 @@ class Tally(models.Model):
     """What is counted of a customer's items: triggers add a row at every change, a job folds them into sums.
 
     Only added to, so that two acts at once never wait for each other. Names: `system` and `step`, the open
-    items of each; `opened` and `closed`, by month (Asia/Shanghai, 2026-11).
+    items of each; `opened` and `closed`, by month (Asia/Shanghai, 2026-11); `kind`, opened by month and kind
+    (2026-11:change).
     """
 
     owner = models.ForeignKey(Organisation, models.PROTECT, related_name="+", db_index=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,8 +33,37 @@ class Count:
     url: str = ""
 
 
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a strip: what it counts, how it is written, where it leads."""
+
+    title: str
+    value: str
+    url: str = ""
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Figures that a room above adds to the overview under one title."""
+
+    title: str
+    figures: list[Figure]
+
+
+_strips: list[Callable[[Person, datetime], Strip | None]] = []
+
+
+def add_figures(strip: Callable[[Person, datetime], Strip | None]) -> None:
+    """Let the overview show `strip(person, at)`; None shows nothing. Called once by a room's `apps.py`."""
+    _strips.append(strip)
+
+
 def overview(person: Person, at: datetime) -> dict[str, Any]:
-    """Sums over every customer `person` sees; six queries, none of which reads the items beyond CAP."""
+    """Sums over every customer `person` sees; six queries, none of which reads the items beyond CAP.
+
+    What rooms above add asks its own.
+    """
     found = sums(person.owner_ids)
     month = f"{at.astimezone(SHANGHAI):%Y-%m}"
     return {
@@ -45,6 +75,7 @@ def overview(person: Person, at: datetime) -> dict[str, Any]:
         "systems": _systems(person, found["system"]),
         "steps": _steps(person, found["step"]),
         "months": [(name, found["opened"].get(name, 0), found["closed"].get(name, 0)) for name in _months(at)],
+        "strips": [shown for strip in _strips if (shown := strip(person, at)) is not None],
     }
 
 

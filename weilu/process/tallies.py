@@ -16,7 +16,7 @@ from weilu.process.kept import Tally
 def sums(owners: Collection[int]) -> dict[str, dict[str, int]]:
     """For each name what its keys count, over the customers `owners`; what counts nothing is left out."""
     rows = Tally.objects.filter(owner_id__in=owners).values_list("name", "key").annotate(sum=Sum("n"))
-    found: dict[str, dict[str, int]] = {"system": {}, "step": {}, "opened": {}, "closed": {}}
+    found: dict[str, dict[str, int]] = {"system": {}, "step": {}, "opened": {}, "closed": {}, "kind": {}}
     for name, key, count in rows.exclude(sum=0).order_by("name", "key"):
         found[name][key] = count
     return found

@@ -27,7 +27,7 @@ class Kind:
     """A kind of work item as its room declares it."""
 
     key: str  # change, as in WorkItem.kind
-    flows: str  # changes, as its flows' keys begin: changes.normal
+    flows: str  # the key of its one flow (changes.emergency), or what the keys of all its flows begin with (changes)
     page: str  # the URL name of an item's page, which takes the item's uid
     right: str = ""  # whoever holds a role with it may open one
     forms: frozenset[str] = frozenset()
@@ -63,14 +63,19 @@ def kind_of(key: str) -> Kind:
 
 
 def kind_of_flow(flow: str) -> Kind | None:
-    """The kind whose items follow the flow of this key."""
-    room = flow.partition(".")[0]
-    return next((kind for kind in _kinds.values() if kind.flows == room), None)
+    """The kind whose items follow the flow of this key: the one that names it, else the one of its room."""
+    found = {kind.flows: kind for kind in _kinds.values()}
+    return found.get(flow) or found.get(flow.partition(".")[0])
 
 
 def rooms_with_flows() -> list[str]:
     """What the key of a flow may begin with."""
-    return sorted(kind.flows for kind in _kinds.values())
+    return sorted({kind.flows.partition(".")[0] for kind in _kinds.values()})
+
+
+def kinds_named(name: str) -> list[str]:
+    """The kind of this key, or every kind whose flows belong to the room of this name; none for any other name."""
+    return [kind.key for kind in _kinds.values() if name in (kind.key, kind.flows.partition(".")[0])]
 
 
 def fact_title(key: str) -> str:

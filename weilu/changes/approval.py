@@ -1,0 +1,79 @@
+"""Whether what is to be carried out stands approved, for each kind of change; no function here writes."""
+
+from django.db.models import Prefetch
+from django.utils.translation import gettext as _
+
+from weilu.changes import rules, template
+from weilu.changes.kind import CHANGE, EMERGENCY, STANDARD
+from weilu.changes.models import Amendment, Change, PlanTemplate, PlanVersion
+from weilu.kernel.canonical import digest
+from weilu.kernel.refused import Refused
+from weilu.process.flow import parse_flow
+from weilu.process.models import Opinion, WorkItem
+
+# The steps whose approval comes before the act; a standard change has its template's instead.
+BEFORE_THE_ACT = {CHANGE.key: rules.NORMAL_APPROVALS, EMERGENCY.key: ("confirm",), STANDARD.key: ()}
+AMENDED = frozenset({CHANGE.key, EMERGENCY.key})  # CHG-2; the plan of a standard change is its template's
+APPROVED_IN = "confirm"  # from here on need and plan are approved
+
+
+def latest_plan(change: Change) -> PlanVersion:
+    """The newest plan; raises Refused while there is none."""
+    plan = change.plans.order_by("-number").first()
+    if plan is None:
+        raise Refused(_("还没有实施方案"))
+    return plan
+
+
+def check_item_approved(item: WorkItem, subject: str) -> None:
+    """Raises Refused unless `subject` stands approved; the worker asks again before it acts (execution.checks)."""
+    change = item.change
+    plan, needed = latest_plan(change), BEFORE_THE_ACT[item.kind]
+    approvals = {}
+    standing = Prefetch("opinions", Opinion.objects.filter(withdrawal=None))
+    visits = item.visits.filter(step__in=needed).order_by("id")
+    for visit in visits.prefetch_related(standing):
+        subjects = frozenset(opinion.subject for opinion in visit.opinions.all())
+        approvals[visit.step] = rules.Approval(visit.outcome, subjects)
+    running = item.system.running
+    rules.check_approved(subject, digest(plan.content), item.subject, item.step, running, approvals, needed)
+    if item.kind == STANDARD.key:
+        check_by_template(change, plan)
+
+
+def check_by_template(change: Change, plan: PlanVersion) -> None:
+    """Raises Refused unless the template stands approved as it was, and `plan` is what it makes, byte for byte."""
+    used = PlanTemplate.objects.filter(id=change.template_id).select_related("change__item").first()
+    if used is None:
+        raise Refused(_("标准变更没有模板，不能执行"), template.APPROVED_BEFOREHAND)
+    number = used.change.item.number
+    template.check_in_force(number, used.approved_at is not None, used.withdrawn_at is not None)
+    approved = used.change.plans.filter(digest=used.digest).first()
+    if approved is None or digest(approved.content) != used.digest:
+        raise Refused(
+            _("模板 %(number)s 在批准后被改动，不能按它执行") % {"number": number}, template.APPROVED_BEFOREHAND
+        )
+    content = {key: value for key, value in approved.content.items() if key != "number"}
+    template.check_from_template(content, number, used.digest, plan.content)
+
+
+def wants_amendment(change: Change, of: str) -> bool:
+    """Whether the need or the design (`of`) stands approved and not carried out: another one has to be asked for.
+
+    An amendment takes the item back to before its approval; from there on until the release is reached anew, what
+    it asks for is written without another one.
+    """
+    item = change.item
+    if item.kind not in AMENDED or not item.step:
+        return False
+    flow = parse_flow(item.flow.source)
+    place = flow.place(item.step)
+    if flow.place(APPROVED_IN) < place <= flow.place("release"):
+        return True
+    if place > flow.place("release"):
+        return False
+    asked = change.amendments.filter(of__in=(Amendment.Of.NEED, of)).order_by("-id").first()
+    released = item.visits.filter(step="release")
+    for since in filter(None, (change.rerouted_at, asked and asked.at)):
+        released = released.filter(opened_at__gt=since)
+    return released.exists()
