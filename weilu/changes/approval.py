@@ -43,7 +43,7 @@ def check_item_approved(item: WorkItem, subject: str) -> None:
 
 def check_by_template(change: Change, plan: PlanVersion) -> None:
     """Raises Refused unless the template stands approved as it was, and `plan` is what it makes, byte for byte."""
-    used = PlanTemplate.objects.filter(id=change.template_id).select_related("change__item").first()
+    used = PlanTemplate.objects.filter(changes=change).select_related("change__item").first()
     if used is None:
         raise Refused(_("标准变更没有模板，不能执行"), template.APPROVED_BEFOREHAND)
     number = used.change.item.number
