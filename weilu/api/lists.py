@@ -90,7 +90,11 @@ def figures(request: HttpRequest) -> dict[str, Any]:
     found = overview(reader(request), now())
     lines = {name: [{"title": one.title, "count": one.count} for one in found[name]] for name in ("systems", "steps")}
     months = [{"month": name, "opened": came, "closed": went} for name, came, went in found["months"]]
-    return found | lines | {"months": months}
+    strips = [
+        {"title": strip.title, "figures": [{"title": one.title, "value": one.value} for one in strip.figures]}
+        for strip in found["strips"]
+    ]
+    return found | lines | {"months": months, "strips": strips}
 
 
 @router.get("/filters", summary="Saved filters: one's own, and those shared in one's organisation")

@@ -13,6 +13,11 @@ from weilu.kernel.refused import Refused
 from weilu.kernel.times import SHANGHAI
 
 PLAN_FIELDS = ("version", "impact", "risk", "way_back", "window_from", "window_to", "upgrade_notes")
+TEMPLATE_FIELDS = (
+    "version", "window_minutes", "window_after", "window_before", "impact", "risk", "way_back", "upgrade_notes",
+)  # fmt: skip
+SCHEDULE_FIELDS = ("version", "window_from", "window_to", "digest")
+DOCUMENT = ("number", "title", "version")
 BLANK_ROWS = 2
 
 
@@ -47,6 +52,24 @@ def instant(value: str, label: str, field: str) -> datetime:
         ) from None
 
 
+def whole(value: str) -> int:
+    """A whole number as typed, full-width digits included; -1 for anything else, which the action turns down."""
+    written = str(value).strip().translate(text.FULL_WIDTH)
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 7 else -1
+
+
+def documents(post: QueryDict) -> list[dict[str, str]]:
+    """The affected documents as typed, blank rows left out."""
+    columns = [post.getlist(f"document_{part}") for part in DOCUMENT]
+    rows = [dict(zip(DOCUMENT, cells, strict=True)) for cells in zip(*columns, strict=False)]
+    return [row for row in rows if any(value.strip() for value in row.values())]
+
+
+def with_blank_documents(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows and some blank ones to write in."""
+    return rows + [dict.fromkeys(DOCUMENT, "") for _blank in range(max(BLANK_ROWS, 3 - len(rows)))]
+
+
 def criteria(post: QueryDict) -> list[dict[str, str]]:
     """The acceptance rows as typed, blank ones included."""
     columns = [post.getlist(f"criteria_{part}") for part in ("title", "path", "expect")]
@@ -65,6 +88,26 @@ def plan_entries(post: QueryDict) -> dict[str, Any]:
     entries["window_from"] = instant(entries["window_from"], _("窗口开始"), "window_from")
     entries["window_to"] = instant(entries["window_to"], _("窗口结束"), "window_to")
     return entries | {"criteria": criteria(post)}
+
+
+def schedule_entries(post: QueryDict) -> dict[str, Any]:
+    """What `changes.schedule_standard` takes, with the window as instants."""
+    entries: dict[str, Any] = typed(post, *SCHEDULE_FIELDS)
+    entries["window_from"] = instant(entries["window_from"], _("窗口开始"), "window_from")
+    entries["window_to"] = instant(entries["window_to"], _("窗口结束"), "window_to")
+    return entries
+
+
+def template_entries(post: QueryDict) -> dict[str, Any]:
+    """The plan of a template as `changes.propose_template` takes it."""
+    entries: dict[str, Any] = typed(post, *TEMPLATE_FIELDS)
+    return entries | {"window_minutes": whole(entries["window_minutes"]), "criteria": criteria(post)}
+
+
+def from_template(content: Mapping[str, Any]) -> dict[str, Any]:
+    """An earlier template as entries of the form."""
+    entries = {name: str(content[name]) for name in TEMPLATE_FIELDS}
+    return entries | {"criteria": [dict(row) for row in content["criteria"]]}
 
 
 def from_plan(content: Mapping[str, Any]) -> dict[str, Any]:

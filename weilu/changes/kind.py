@@ -57,6 +57,7 @@ TEMPLATE = Kind(
     flows="changes.template",
     page="changes:change",
     right="templates.propose",
+    aside=True,
     forms=frozenset({"need", "plan"}),
     facets=FACETS,
     required=(REQUEST, DESIGN, Required("plan_check"), Required("confirm"), Required("security")),

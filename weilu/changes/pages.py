@@ -9,7 +9,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
+from weilu.changes.approval import wants_amendment
 from weilu.changes.gates import Mend, mends
+from weilu.changes.kind import STANDARD, TEMPLATE
+from weilu.changes.kind_pages import document_gates, is_engineer, kind_part
 from weilu.changes.models import PlanVersion
 from weilu.changes.plan import is_template, lines
 from weilu.changes.queries import ChangeView
@@ -86,18 +89,19 @@ def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, An
         "plan_lines": lines(found.plans[0].content) if found.plans else [], "window": window_of(found),
         "moments": moments, "chips": chips(moments), "seals": _seals(moments), "form": form_of(found),
         "form_words": form_words(form_of(found)), "gates": gate_lines(found),
-        "missing": sum(not gate.open for gate in found.view.gates), "returned": _returned(found),
+        "missing": sum(not gate.open for _title, gate, _mend in gate_lines(found)), "returned": _returned(found),
         "countersign": "".join(countersign(found)), "countersign_short": countersign(found)[0],
         "last": next((one for one in found.view.opinions if not hasattr(one, "withdrawal")), None),
         "may_run": _may_run(found), "following": _following(found),
-        "sheet": RecordSheet.objects.filter(item=item).order_by("-id").first(),
+        "sheet": RecordSheet.objects.filter(item=item).order_by("-id").first(), **kind_part(found, reader),
     }  # fmt: skip
 
 
 def gate_lines(found: ChangeView) -> list[tuple[str, Gate, Mend | None]]:
     """Each gate with what it asks for and, while it is closed, who can open it."""
     open_by = mends(found.change, found.view.gates, found.runs)
-    return [(fact_title(gate.key), gate, open_by.get(gate.key)) for gate in found.view.gates]
+    facts = [(fact_title(gate.key), gate, open_by.get(gate.key)) for gate in found.view.gates]
+    return [*document_gates(found), *facts]
 
 
 def _against(found: ChangeView, old: int) -> Compared | None:
@@ -165,8 +169,17 @@ def plan_page(found: ChangeView, reader: Person) -> dict[str, Any]:
     return {
         "found": found, "item": found.change.item, "view": found.view, "writes": _writes(found, reader),
         "anew": form_of(found) != "plan", "plan": found.plans[0] if found.plans else None,
-        "plan_lines": lines(found.plans[0].content) if found.plans else [],
+        "plan_lines": lines(found.plans[0].content) if found.plans else [], "kind": found.change.item.kind,
+        "template": found.template, "template_lines": _template_lines(found),
     }  # fmt: skip
+
+
+def _template_lines(found: ChangeView) -> list[str]:
+    """The wording of the template that a standard change rests on; nothing for any other."""
+    if found.change.item.kind != STANDARD.key or found.template is None:
+        return []
+    approved = PlanVersion.objects.filter(change=found.template.change, digest=found.template.digest).first()
+    return lines(approved.content) if approved else []
 
 
 def _writes(found: ChangeView, reader: Person) -> bool:
@@ -176,9 +189,11 @@ def _writes(found: ChangeView, reader: Person) -> bool:
         return True
     if view.step is None or not found.plans or any(run.subject == found.change.item.subject for run in found.runs):
         return False
-    between = view.flow.place("design") < view.flow.place(view.step.key) <= view.flow.place("release")
-    engineers = Person.objects.holding("engineer", found.change.item.owner)
-    return between and engineers.filter(id=reader.id).exists()
+    first = view.flow.place("design")
+    last = len(view.flow.steps) if found.change.item.kind == TEMPLATE.key else view.flow.place("release")
+    if not first < view.flow.place(view.step.key) <= last or wants_amendment(found.change, "design"):
+        return False
+    return is_engineer(reader, found.change.item.owner_id)
 
 
 def compare_page(found: ChangeView, old: int, new: int) -> dict[str, Any]:

@@ -102,19 +102,19 @@ def titled(person: Person, title: str) -> Change | None:
     return Change.objects.visible_to(person).filter(item__title=title).select_related("item").order_by("-id").first()
 
 
-def installation_of(person: Person, uid: str) -> Installation | None:
-    """The installation of this uid, if `person` may ask for a change of it."""
+def installation_of(person: Person, uid: str, right: str = "changes.request") -> Installation | None:
+    """The installation of this uid, if `person` may ask for a change of it (or has another `right` there)."""
     try:
         asked = UUID(uid)
     except ValueError:
         return None
     found = Installation.objects.visible_to(person).filter(uid=asked).select_related("system__owner").first()
-    return found if found and person.may("changes.request", found.owner_id) else None
+    return found if found and person.may(right, found.owner_id) else None
 
 
-def installations_of(person: Person) -> list[Installation]:
-    """The installations for which `person` may ask for a change."""
-    owners = [owner for owner in person.owner_ids if person.may("changes.request", owner)]
+def installations_of(person: Person, right: str = "changes.request") -> list[Installation]:
+    """The installations for which `person` may ask for a change (or has another `right`)."""
+    owners = [owner for owner in person.owner_ids if person.may(right, owner)]
     return list(
         Installation.objects.filter(owner_id__in=owners).select_related("system").order_by("system__name", "id")
     )

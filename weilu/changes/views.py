@@ -10,15 +10,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from weilu.accounts.reader import reader
-from weilu.changes import actions, forms, pages
+from weilu.changes import actions, forms, kind_pages, pages, standard_actions
+from weilu.changes.kind import STANDARD, TEMPLATE
 from weilu.changes.models import Feedback
-from weilu.changes.queries import ChangeView, change_of, change_view, installation_of, installations_of
+from weilu.changes.queries import ChangeView, change_of, change_view
 from weilu.evidence.looking import seen
 from weilu.kernel.refused import Refused, Stale
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.process import columns, lists
 from weilu.process.actions import refuse_step, return_item, sign_step
-from weilu.process.filters import Filters
+from weilu.process.filters import Filters, read_filters
 from weilu.process.pages import lines, neighbours
 from weilu.process.queries import PAGE
 
@@ -28,37 +29,23 @@ ONE = "one"  # on a phone, only what is to be signed, on one screen: how a mail'
 @right(SIGNED_IN)
 @require_GET
 def changes(request: HttpRequest) -> HttpResponse:
-    """Every change one may see, newest first."""
+    """Every change one may see, of all kinds or one, newest first."""
+    try:
+        filters = read_filters({"kind": request.GET.get("kind", "changes"), "state": request.GET.get("state", "")})
+    except ValueError as problem:
+        raise BadRequest(str(problem)) from None
     after = request.GET.get("after", "")
     if after and not (after.isascii() and after.isdigit() and len(after) < 19):
         raise BadRequest("after")
-    rows = lists.rows(reader(request), "all", Filters(kind="change"), after)
+    rows = lists.rows(reader(request), "all", filters, after)
+    more = rows[-1].cursor if len(rows) == PAGE else ""
     shown = {
-        "rows": lines(rows, reader(request)), "after": after, "columns": columns.chosen(reader(request)),
-        "more": rows[-1].cursor if len(rows) == PAGE else "",
-        "may_request": "changes.request" in reader(request).rights,
+        "rows": lines(rows, reader(request)), "after": after, "next_url": _next_url(filters, more),
+        "columns": columns.chosen(reader(request)),
+        "may_request": "changes.request" in reader(request).rights, "chips": kind_pages.chips(reader(request), filters),
+        "filters": filters, "may_settle": "changes.settle" in reader(request).rights,
     }  # fmt: skip
     return render(request, "changes/changes.html", shown)
-
-
-@right("changes.request")
-@require_http_methods(["GET", "POST"])
-def new(request: HttpRequest) -> HttpResponse:
-    """Ask for a change of something that is installed."""
-    entries = forms.typed(request.POST, "installation", "title", "need")
-    refused = None
-    if request.method == "POST":
-        try:
-            chosen = installation_of(reader(request), entries["installation"])
-            if chosen is None:
-                raise Refused(_("没有选要变更的应用。选一个再提交"), field="installation")
-            made = actions.request_change(reader(request), chosen, title=entries["title"], need=entries["need"])
-            messages.success(request, _("已发起 %(number)s") % {"number": made.item.number})
-            return redirect("changes:change", made.item.uid)
-        except Refused as problem:
-            refused = _of_a_field(problem)
-    shown = {"choices": installations_of(reader(request)), "typed": entries, "refused": refused}
-    return render(request, "changes/new.html", shown, status=422 if refused else 200)
 
 
 @right(SIGNED_IN)
@@ -68,7 +55,11 @@ def change(request: HttpRequest, uid: str) -> HttpResponse:
     return _page(request, uid)
 
 
-def _opened(request: HttpRequest, uid: str) -> ChangeView:
+def _next_url(filters: Filters, more: str) -> str:
+    return f"/changes/?{filters.query}&after={more}" if more else ""
+
+
+def opened(request: HttpRequest, uid: str) -> ChangeView:
     """The change of this page; whoever is not the customer's own is registered as having looked at it (CON-9)."""
     found = change_view(reader(request), uid)
     item = found.change.item
@@ -78,7 +69,7 @@ def _opened(request: HttpRequest, uid: str) -> ChangeView:
 
 
 def _page(request: HttpRequest, uid: str, held: forms.Held | None = None, status: int = 200) -> HttpResponse:
-    found = _opened(request, uid)
+    found = opened(request, uid)
     old = request.GET.get("old", "")
     shown = pages.change_page(found, reader(request), int(old) if old.isascii() and old.isdigit() else 0)
     shown["one"] = ONE in (request.POST if request.method == "POST" else request.GET)
@@ -89,7 +80,7 @@ def _held(held: forms.Held | None) -> dict[str, Any]:
     return {"typed": held.typed, "refused": held.refused} if held else {"typed": {}, "refused": None}
 
 
-def _of_a_field(problem: Refused) -> Refused:
+def of_a_field(problem: Refused) -> Refused:
     """A refusal the form can show; one that belongs to no entry, and is not a stale page, goes on to its own page."""
     if problem.field or isinstance(problem, Stale):
         return problem
@@ -109,7 +100,7 @@ def sign(request: HttpRequest, uid: str) -> HttpResponse:
         else:
             sign_step(reader(request), item, subject=subject, **shown)
     except Refused as problem:
-        return _page(request, uid, forms.Held({"words": words}, _of_a_field(problem)), 409)
+        return _page(request, uid, forms.Held({"words": words}, of_a_field(problem)), 409)
     return _next(request, item, _("已签 %(number)s") % {"number": item.number})
 
 
@@ -126,7 +117,7 @@ def _next(request: HttpRequest, item: Any, said: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def send_back(request: HttpRequest, uid: str) -> HttpResponse:
     """Return the item to an earlier step, with a reason."""
-    found = _opened(request, uid)
+    found = opened(request, uid)
     entries = forms.typed(request.POST, "to", "words")
     refused = None
     if request.method == "POST":
@@ -138,7 +129,7 @@ def send_back(request: HttpRequest, uid: str) -> HttpResponse:
             )  # fmt: skip
             return _next(request, item, _("已退回 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused, found = _of_a_field(problem), _opened(request, uid)
+            refused, found = of_a_field(problem), opened(request, uid)
     shown = {"view": found.view, "item": found.change.item, "typed": entries, "refused": refused}
     return render(request, "changes/return.html", shown, status=409 if refused else 200)
 
@@ -147,7 +138,7 @@ def send_back(request: HttpRequest, uid: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def need(request: HttpRequest, uid: str) -> HttpResponse:
     """The need: its versions to read and, for whom the step waits, the analysis or a new wording."""
-    found = _opened(request, uid)
+    found = opened(request, uid)
     form = pages.form_of(found)
     entries = forms.typed(request.POST, "need", "analysis", "feasible")
     refused = None
@@ -157,7 +148,7 @@ def need(request: HttpRequest, uid: str) -> HttpResponse:
             item = found.change.item
             return _next(request, item, _("已提交 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused, found = _of_a_field(problem), _opened(request, uid)
+            refused, found = of_a_field(problem), opened(request, uid)
     elif found.needs:
         entries |= {"need": found.needs[0].text, "analysis": found.change.analysis}
     shown = pages.need_page(found) | {"form": form, "typed": entries, "refused": refused}
@@ -178,32 +169,46 @@ def _keep_need(request: HttpRequest, change: Any, form: str, entries: dict[str, 
 @right(SIGNED_IN)
 @require_http_methods(["GET", "POST"])
 def plan(request: HttpRequest, uid: str) -> HttpResponse:
-    """The plan: written by the engineer at the design, or read."""
-    found = _opened(request, uid)
-    entries: dict[str, Any] = forms.typed(request.POST, *forms.PLAN_FIELDS) | {"criteria": forms.criteria(request.POST)}
+    """The plan: written by the engineer at the design (a template, or a schedule by one), or read."""
+    found = opened(request, uid)
+    names = {*forms.PLAN_FIELDS, *forms.TEMPLATE_FIELDS, *forms.SCHEDULE_FIELDS}
+    entries: dict[str, Any] = forms.typed(request.POST, *sorted(names)) | {"criteria": forms.criteria(request.POST)}
     refused = None
     if request.method == "POST":
         try:
-            kept = actions.submit_plan(
-                reader(request), found.change, turn=forms.turn_of(request.POST), **forms.plan_entries(request.POST)
-            )
+            number = _keep_plan(request, found)
             item = found.change.item
-            said = _("已送审 %(number)s 方案第 %(version)d 版") % {"number": item.number, "version": kept.number}
+            said = _("已送审 %(number)s 方案第 %(version)d 版") % {"number": item.number, "version": number}
             return _next(request, item, said)
         except Refused as problem:
-            refused, found = _of_a_field(problem), _opened(request, uid)
+            refused, found = of_a_field(problem), opened(request, uid)
     elif found.plans:
-        entries = forms.from_plan(found.plans[0].content)
+        content = found.plans[0].content
+        read = forms.from_template if found.change.item.kind == TEMPLATE.key else forms.from_plan
+        entries |= read(content)
     entries["criteria"] = forms.with_blanks(entries["criteria"])
     shown = pages.plan_page(found, reader(request)) | {"typed": entries, "refused": refused}
     return render(request, "changes/plan.html", shown, status=422 if refused else 200)
+
+
+def _keep_plan(request: HttpRequest, found: ChangeView) -> int:
+    """Keep what the form of this kind holds; answers the version's number."""
+    person, turn = reader(request), forms.turn_of(request.POST)
+    match found.change.item.kind:
+        case STANDARD.key:
+            given = forms.schedule_entries(request.POST)
+            return standard_actions.schedule_standard(person, found.change, turn=turn, **given).number
+        case TEMPLATE.key:
+            plan = forms.template_entries(request.POST)
+            return standard_actions.submit_template(person, found.change, turn=turn, plan=plan).number
+    return actions.submit_plan(person, found.change, turn=turn, **forms.plan_entries(request.POST)).number
 
 
 @right(SIGNED_IN)
 @require_GET
 def compare(request: HttpRequest, uid: str) -> HttpResponse:
     """Two versions of the plan beside each other, every line."""
-    found = _opened(request, uid)
+    found = opened(request, uid)
     chosen = [request.GET.get(name, "") for name in ("old", "new")]
     numbers = [int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0 for value in chosen]
     return render(request, "changes/compare.html", pages.compare_page(found, *numbers))
@@ -222,7 +227,7 @@ def run(request: HttpRequest, uid: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def feedback(request: HttpRequest, uid: str) -> HttpResponse:
     """What the requester says of the result."""
-    found = _opened(request, uid)
+    found = opened(request, uid)
     entries = forms.typed(request.POST, "works", "opinion", "satisfaction")
     refused = None
     if request.method == "POST":
@@ -235,7 +240,7 @@ def feedback(request: HttpRequest, uid: str) -> HttpResponse:
             item = found.change.item
             return _next(request, item, _("已反馈 %(number)s") % {"number": item.number})
         except Refused as problem:
-            refused, found = _of_a_field(problem), _opened(request, uid)
+            refused, found = of_a_field(problem), opened(request, uid)
     shown = {
         "found": found, "item": found.change.item, "view": found.view, "typed": entries, "refused": refused,
         "asked": pages.form_of(found) == "feedback", "levels": Feedback.Satisfaction.choices,

@@ -14,6 +14,7 @@ from weilu.process.models import Opinion
 from weilu.process.queries import ItemView, StepView
 
 STEP = 108  # width of one step, in px of the drawing
+NARROWEST = 1080  # px; what a flow of fewer than ten steps is spread over
 LINE = 62  # height of the line the steps stand on
 HEIGHT = 128
 ROW = 96  # from one line of a section down to the next
@@ -42,7 +43,8 @@ def draw_steps(
     Without an item, `under` says by key whom each step asks.
     """
     places = _places(flow)
-    width = max(x for x, _y in places.values()) + STEP // 2
+    across = [x for x, _y in places.values()]
+    width = max(across) + min(across)
     top = 0 if arcs else LINE - 24  # without a return the line needs no room above it
     height = max(y for _x, y in places.values()) - LINE + HEIGHT - top
     parts = [
@@ -78,7 +80,8 @@ def _places(flow: Flow) -> Places:
             for place, one in enumerate(line):
                 places[one.key] = (column + place) * STEP + STEP // 2, LINE + row * ROW
         column += max(lengths)
-    return places
+    narrow = max(column * STEP, NARROWEST)  # the page stretches the drawing: a short flow gets room, not big letters
+    return {key: (x * narrow // (column * STEP), y) for key, (x, y) in places.items()}
 
 
 def _edges(flow: Flow) -> list[tuple[str, str]]:

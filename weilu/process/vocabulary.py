@@ -36,6 +36,7 @@ class Kind:
     facts: Mapping[str, str] = field(default_factory=dict)  # each with the step from which on it can be on record
     required: tuple[Required, ...] = ()  # in order
     title: str = ""  # what people call it (a source string)
+    aside: bool = False  # not the room's work itself: left out where its work is listed as one
 
     @property
     def every_facets(self) -> list[Facets]:
@@ -74,8 +75,10 @@ def rooms_with_flows() -> list[str]:
 
 
 def kinds_named(name: str) -> list[str]:
-    """The kind of this key, or every kind whose flows belong to the room of this name; none for any other name."""
-    return [kind.key for kind in _kinds.values() if name in (kind.key, kind.flows.partition(".")[0])]
+    """The kind of this key, or the kinds of work of the room of this name; none for any other name."""
+    if name in _kinds:
+        return [name]
+    return [kind.key for kind in _kinds.values() if kind.flows.partition(".")[0] == name and not kind.aside]
 
 
 def fact_title(key: str) -> str:
