@@ -1,5 +1,7 @@
 """Whether what is to be carried out stands approved, for each kind of change; no function here writes."""
 
+from collections.abc import Iterable
+
 from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 
@@ -8,8 +10,8 @@ from weilu.changes.kind import CHANGE, EMERGENCY, STANDARD
 from weilu.changes.models import Amendment, Change, PlanTemplate, PlanVersion
 from weilu.kernel.canonical import digest
 from weilu.kernel.refused import Refused
-from weilu.process.flow import parse_flow
-from weilu.process.models import Opinion, WorkItem
+from weilu.process.flow import Flow, parse_flow
+from weilu.process.models import Opinion, StepVisit, WorkItem
 
 # The steps whose approval comes before the act; a standard change has its template's instead.
 BEFORE_THE_ACT = {CHANGE.key: rules.NORMAL_APPROVALS, EMERGENCY.key: ("confirm",), STANDARD.key: ()}
@@ -58,7 +60,16 @@ def check_by_template(change: Change, plan: PlanVersion) -> None:
 
 
 def wants_amendment(change: Change, of: str) -> bool:
-    """Whether the need or the design (`of`) stands approved and not carried out: another one has to be asked for.
+    """Whether the need or the design (`of`) stands approved and not carried out: another one has to be asked for."""
+    if change.item.kind not in AMENDED or not change.item.step:
+        return False
+    return stands_approved(change, of, change.item.visits.order_by("id"), change.amendments.order_by("-id"))
+
+
+def stands_approved(
+    change: Change, of: str, visits: Iterable[StepVisit], amendments: Iterable[Amendment], flow: Flow | None = None
+) -> bool:
+    """`wants_amendment` over rows already read, the newest amendment first.
 
     An amendment takes the item back to before its approval; from there on until the release is reached anew, what
     it asks for is written without another one.
@@ -66,14 +77,12 @@ def wants_amendment(change: Change, of: str) -> bool:
     item = change.item
     if item.kind not in AMENDED or not item.step:
         return False
-    flow = parse_flow(item.flow.source)
+    flow = flow or parse_flow(item.flow.source)
     place = flow.place(item.step)
-    if flow.place(APPROVED_IN) < place <= flow.place("release"):
-        return True
     if place > flow.place("release"):
         return False
-    asked = change.amendments.filter(of__in=(Amendment.Of.NEED, of)).order_by("-id").first()
-    released = item.visits.filter(step="release")
-    for since in filter(None, (change.rerouted_at, asked and asked.at)):
-        released = released.filter(opened_at__gt=since)
-    return released.exists()
+    if place > flow.place(APPROVED_IN):
+        return True
+    asked = next((one.at for one in amendments if one.of in (Amendment.Of.NEED, of)), None)
+    since = [instant for instant in (change.rerouted_at, asked) if instant]
+    return any(one.step == "release" and all(one.opened_at > instant for instant in since) for one in visits)

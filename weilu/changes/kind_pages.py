@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
-from weilu.changes.approval import wants_amendment
+from weilu.changes.approval import stands_approved
 from weilu.changes.chase import counted
 from weilu.changes.kind import CHANGE, CHANGES, EMERGENCY, STANDARD, TEMPLATE
 from weilu.changes.models import AffectedDocument, PlanTemplate
@@ -22,14 +22,18 @@ from weilu.process.vocabulary import kind_title
 def kind_part(found: ChangeView, reader: Person) -> dict[str, Any]:
     """What the page of a change shows of its kind, and which acts of its kind the reader may do."""
     item, emergency = found.change.item, found.emergency
-    concerned = item.requester_id == reader.id or is_engineer(reader, item.owner_id)
     turned = item.kind in (STANDARD.key, EMERGENCY.key) and bool(item.step) and not found.runs
     carried_out = any(run.live or run.state == "succeeded" for run in found.runs if run.subject == item.subject)
-    asked_of = [of for of in ("need", "design") if wants_amendment(found.change, of)]
+    approved = any(
+        stands_approved(found.change, of, found.view.visits, found.amendments, found.view.flow)
+        for of in ("need", "design")
+    )
+    acts = approved or turned or bool(found.amendments)  # who the reader is matters only where there is something to do
+    concerned = acts and (item.requester_id == reader.id or is_engineer(reader, item.owner_id))
     return {
         "kind": item.kind, "template": found.template, "emergency": emergency, "amendments": found.amendments,
         "late": emergency is not None and emergency.done_at is None and emergency.due_at <= now(),
-        "may_amend": concerned and bool(asked_of) and not carried_out,
+        "may_amend": concerned and approved and not carried_out,
         "may_record": concerned and bool(item.step),
         "may_turn": turned and (concerned or found.view.seat is not None),
         "may_withdraw": _may_withdraw(found.template, found, reader),

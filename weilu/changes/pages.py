@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
-from weilu.changes.approval import wants_amendment
+from weilu.changes.approval import stands_approved
 from weilu.changes.gates import Mend, mends
 from weilu.changes.kind import STANDARD, TEMPLATE
 from weilu.changes.kind_pages import document_gates, is_engineer, kind_part
@@ -191,9 +191,13 @@ def _writes(found: ChangeView, reader: Person) -> bool:
         return False
     first = view.flow.place("design")
     last = len(view.flow.steps) if found.change.item.kind == TEMPLATE.key else view.flow.place("release")
-    if not first < view.flow.place(view.step.key) <= last or wants_amendment(found.change, "design"):
+    if not first < view.flow.place(view.step.key) <= last or _approved(found):
         return False
     return is_engineer(reader, found.change.item.owner_id)
+
+
+def _approved(found: ChangeView) -> bool:
+    return stands_approved(found.change, "design", found.view.visits, found.amendments, found.view.flow)
 
 
 def compare_page(found: ChangeView, old: int, new: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from django.db.models import Prefetch
 
 from weilu.accounts.models import Person
 from weilu.changes.approval import AMENDED
-from weilu.changes.kind import CHANGES, TEMPLATE
+from weilu.changes.kind import EMERGENCY, TEMPLATE
 from weilu.changes.models import (
     AffectedDocument,
     Amendment,
@@ -65,7 +65,7 @@ def change_view(person: Person, uid: UUID | str) -> ChangeView:
         runs=list(Run.objects.filter(item=change.item).order_by("-id")),
         feedback=Feedback.objects.filter(change=change).select_related("by").first(),
         template=_template(change),
-        emergency=Emergency.objects.filter(change=change).first() if change.item.kind in CHANGES else None,
+        emergency=Emergency.objects.filter(change=change).first() if change.item.kind == EMERGENCY.key else None,
         amendments=_amendments(change) if change.item.kind in AMENDED else [],
     )
 
