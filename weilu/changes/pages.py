@@ -79,7 +79,7 @@ def compared(old: PlanVersion, new: PlanVersion, *, fold: bool = True) -> Compar
 
 def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, Any]:
     """The page of a change; `old` is the version of the plan to compare the newest with, by default the one before."""
-    moments = timeline(found.view)
+    moments, gates = timeline(found.view), gate_lines(found)
     item = found.change.item
     return {
         "found": found, "change": found.change, "view": found.view, "item": item, "now": now(),
@@ -88,8 +88,8 @@ def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, An
         "plan": found.plans[0] if found.plans else None, "against": _against(found, old),
         "plan_lines": lines(found.plans[0].content) if found.plans else [], "window": window_of(found),
         "moments": moments, "chips": chips(moments), "seals": _seals(moments), "form": form_of(found),
-        "form_words": form_words(form_of(found)), "gates": gate_lines(found),
-        "missing": sum(not gate.open for _title, gate, _mend in gate_lines(found)), "returned": _returned(found),
+        "form_words": form_words(form_of(found)), "gates": gates,
+        "missing": sum(not gate.open for _title, gate, _mend in gates), "returned": _returned(found),
         "countersign": "".join(countersign(found)), "countersign_short": countersign(found)[0],
         "last": next((one for one in found.view.opinions if not hasattr(one, "withdrawal")), None),
         "may_run": _may_run(found), "following": _following(found),
