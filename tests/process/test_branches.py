@@ -123,7 +123,7 @@ def test_the_chart_draws_lines_under_one_another_and_each_shows_its_own_progress
     ]  # fmt: skip
     assert view.step.key == "data_check"
     drawing = str(draw(view))
-    assert [place in drawing for place in ('cx="162" cy="62"', 'cx="270" cy="62"', 'cx="162" cy="158"')] == [True] * 3
+    assert [place in drawing for place in ('cx="405" cy="62"', 'cx="675" cy="62"', 'cx="405" cy="158"')] == [True] * 3
 
 
 @pytest.mark.once
