@@ -14,7 +14,7 @@ from weilu.accounts.reader import reader
 from weilu.changes import actions, amendments, emergency_actions, forms, kind_pages, standard_actions
 from weilu.changes.models import Change
 from weilu.changes.plan import lines
-from weilu.changes.queries import change_of, change_view, installation_of, installations_of, templates_of
+from weilu.changes.queries import change_of, installation_of, installations_of, templates_of
 from weilu.changes.views import of_a_field, opened
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import SIGNED_IN, right
@@ -96,7 +96,7 @@ def new_template(request: HttpRequest) -> HttpResponse:
         except Refused as problem:
             refused = of_a_field(problem)
     elif before is not None:
-        last = change_view(person, before.item.uid).plans[0].content
+        last = opened(request, str(before.item.uid)).plans[0].content
         entries |= forms.from_template(last) | {"title": before.item.title}
         entries["installation"] = str(before.installation.uid)
     entries["criteria"] = forms.with_blanks(entries["criteria"])
