@@ -115,4 +115,4 @@ def set_stage(say: Callable[[str], None]) -> None:
             cast = make_cast()
             name_head(None, Department.objects.get(organisation=cast.jz, name="信息科"), cast.zhao)
             make_system(cast, root=root, url=url, channel=channel.folder, keyring=channel.keyring)
-            publish_kinds(cast.jz)
+    publish_kinds(Organisation.objects.get(code="JZ"))

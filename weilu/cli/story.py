@@ -14,6 +14,7 @@ from typing import Any
 
 from weilu.accounts.actions import sign_in
 from weilu.changes import actions, queries
+from weilu.changes.standard_actions import propose_template, request_standard
 from weilu.evidence.actions import tick
 from weilu.evidence.export import export_item
 from weilu.execution.worker import work_once
@@ -24,7 +25,7 @@ from weilu.records.queries import paper_of, sheet_of
 
 HERE = "127.0.0.1"
 BAR = 24
-LINES = 39
+LINES = 45
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,20 @@ LEFT_OPEN = Upgrade(
     rests_at="confirm",
 )
 
+TEMPLATE: dict[str, Any] = {
+    "version": "1.*",
+    "window_minutes": 180,
+    "impact": "停止受理预约约 1 分钟。",
+    "risk": "小版本只加列；迁移失败时预约不可用。",
+    "way_back": "停应用，恢复备份的 {version_from} 程序与数据库，逐项比对后启动；预计 2 分钟。",
+    "criteria": [
+        {"title": "报告新版本", "path": "/healthz", "expect": '"version": "{version}"'},
+        {"title": "原有预约仍在", "path": "/api/appointments", "expect": "孙桂兰"},
+    ],
+    "upgrade_notes": "预约平台已升级到 {version}。",
+}
+STANDARD = "预约平台例行小版本升级"
+
 
 class Story:
     """One telling: who is signed in, how far the two changes are, and the line that says so."""
@@ -128,7 +143,32 @@ class Story:
                 change = queries.change_of(self.person("chenhang"), change.item.uid)
             if not upgrade.rests_at:
                 self._leave_papers(change)
+        self._leave_standard()
         tick()
+
+    def _leave_standard(self) -> None:
+        """A template that everybody has approved, and a standard change by it that waits for its version and window."""
+        chen, wang = self.person("chenhang"), self.person("wangmin")
+        if queries.titled(wang, STANDARD) is not None:
+            return
+        template = next(iter(queries.templates_of(chen)), None)
+        if template is None:
+            installation = queries.installations_of(wang)[0]
+            why = "小版本每月一次，步骤不变，回退都演练过。"
+            proposed = propose_template(chen, installation, title="小版本升级", need=why, plan=TEMPLATE)
+            self.line(f"陈航 提出变更模板 {proposed.item.number}")
+        else:
+            proposed = template.change
+        item = queries.change_of(chen, proposed.item.uid).item
+        while item.step:
+            self._approve(item)
+            item = queries.change_of(chen, item.uid).item
+        made = request_standard(wang, queries.change_of(wang, item.uid), title=STANDARD, need="例行小版本升级。")
+        self.line(f"王敏 按模板申请 {made.item.number}：{STANDARD}")
+
+    def _approve(self, item: Any) -> None:
+        words = dict.fromkeys(("zhouyi", "zhaolixin", "qianwenyuan", "wujing"), "可以作为模板，同意。")
+        self._sign(item, words, "变更模板")
 
     def _begun(self, upgrade: Upgrade) -> Any:
         wang = self.person("wangmin")
