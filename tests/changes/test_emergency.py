@@ -10,6 +10,7 @@ from tests.changes.steps import analyse, bring, item_of, plan, sign_as, tell_run
 from tests.support.unchanged import Refusal, refusal_of
 from weilu.changes import chase
 from weilu.changes.actions import order_upgrade, request_change
+from weilu.changes.approval import check_item_approved
 from weilu.changes.chase import counted, figures, round_at
 from weilu.changes.emergency_actions import request_emergency, set_policy, take_normal_way
 from weilu.changes.models import Change, Emergency, Policy
@@ -76,9 +77,7 @@ def test_nothing_is_run_without_the_approval_or_that_was_not_approved_byte_for_b
         "这一步不能由您签：「紧急申请」是您办的", "ROL-1"
     )
     type(item).objects.filter(id=item.id).update(step="release")  # somebody who moves it in the database
-    item.seats.update(open=False)
-    item.seats.create(visit=item.visits.last(), person=cast.chen)
-    assert refusal_of(lambda: order_upgrade(cast.chen, emergency, turn=item.turn)) == Refusal(
+    assert refusal_of(lambda: check_item_approved(item_of(emergency), item.subject)) == Refusal(
         "这一版方案还没有全部批准，不能执行", "CHG-1"
     )
 
