@@ -11,8 +11,11 @@ from tests.api.walk import addresses, operations
 from tests.cast import plan_fields
 from tests.changes.steps import bring, item_of
 from tests.support.unchanged import every_row
+from weilu.accounts.tokens import make_token
 from weilu.demo import PASSWORD
+from weilu.evidence.looks import Look
 from weilu.kernel.actions import ACTIONS
+from weilu.kernel.times import SHANGHAI, now
 from weilu.records.models import RecordSheet
 
 JSON = "application/json"
@@ -217,3 +220,28 @@ def test_without_the_token_of_the_pages_nothing_is_done(told: Told):
 def test_who_has_not_signed_in_is_told_where_to(told: Told):
     assert problem(Client().get("/api/v1/items")) == (401, "没有登录。先登录再调用", None)
     assert problem(post(Client(), "process/sign_step", {}))[0] == 401
+
+
+def test_reading_what_is_protected_by_token_is_a_look_with_a_purpose(told: Told):
+    """CON-9: a program reads in somebody's name; whoever has a place in the item need not say what for."""
+    _token, secret = make_token(
+        told.cast.zheng, name="审计", scope=[], until=now().astimezone(SHANGHAI).date(), password=PASSWORD,
+        address="10.0.0.1",
+    )  # fmt: skip
+    client, bearer = Client(raise_request_exception=False), {"authorization": f"Bearer {secret}"}
+    paths = [
+        f"sheets/{told.sheet.uid}/filed", f"runs/{told.run.uid}/log", f"evidence/{told.indexes[-1]}", "looks",
+    ]  # fmt: skip
+    before = list(Look.objects.values_list("kind", flat=True))
+    asked = [client.get(f"/api/v1/{path}", headers=bearer) for path in paths]
+    assert [problem(answer)[::2] for answer in asked] == [(409, "OPS-5")] * 4
+    assert list(Look.objects.values_list("kind", flat=True)) == before
+    answers = [client.get(f"/api/v1/{path}?purpose=年度审计", headers=bearer) for path in paths]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert answers[0].content.startswith(b"%PDF-")
+    assert answers[1].json()["lines"][0]["seq"] == 1
+    looked = [(row["kind"], row["actor"], row["purpose"]) for row in answers[3].json()["looks"]]
+    kinds = ("looks", "entry", "run_log", "sheet_filed")
+    assert looked[: len(kinds)] == [(kind, told.cast.zheng.actor, "年度审计") for kind in kinds]
+    assert signed_in(told.cast.chen).get(f"/api/v1/runs/{told.run.uid}/log").status_code == 200
+    assert Look.objects.latest("id").purpose == "办理工单"

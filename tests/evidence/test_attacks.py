@@ -19,6 +19,7 @@ from tests.evidence.helpers import ITEM, stage_some, trust_file
 from tests.evidence.witnesses import enrol, new_witness
 from weilu.evidence import actions, tree, verifier
 from weilu.evidence.actions import LogDamaged, sequence, sign_checkpoint, tick
+from weilu.evidence.bodies import Body
 from weilu.evidence.checkpoint import parse_vkey
 from weilu.evidence.cosignature import cosign, split_note
 from weilu.evidence.export import export_item
@@ -252,13 +253,14 @@ def test_an_old_backup_restored_silently_is_found_by_the_witness(site):
 
 
 def test_a_swapped_file_is_found_by_export_and_verifier(site):
-    kept = path_of(sha256(b"%PDF signed sheet").hexdigest())
+    digest = sha256(b"%PDF signed sheet").hexdigest()
+    kept = path_of(Body.objects.get(sha256=digest).stored)
     out = export_item(ITEM, "JZ", site.out / "before", "吴静")
     kept.write_bytes(b"%PDF another sheet")
-    with pytest.raises(Refused, match="的内容与登记的摘要不一致。从备份取回后再导出"):
+    with pytest.raises(Refused, match="的内容与登记的摘要不一致。从备份取回后再办"):
         export_item(ITEM, "JZ", site.out / "after", "吴静")
-    shutil.copy(kept, out / "files" / kept.name)
-    assert verifier.verify(str(out), str(site.log_only))[1] == [f"files/{kept.name}：内容已被改动，摘要对不上"]
+    shutil.copy(kept, out / "files" / digest)
+    assert verifier.verify(str(out), str(site.log_only))[1] == [f"files/{digest}：内容已被改动，摘要对不上"]
 
 
 def test_a_replaced_log_key_is_found_by_whoever_has_the_true_one(site):

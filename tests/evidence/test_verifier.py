@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.evidence.helpers import ITEM, make_export, trust_file
 from weilu.evidence import tree, verifier
+from weilu.evidence.bodies import Body
 from weilu.evidence.checkpoint import Head, VerifierKey, sign
 from weilu.evidence.export import export_item, zipped_item
 from weilu.evidence.files import path_of
@@ -263,7 +264,7 @@ def test_no_export_of_nothing_or_of_another_customer_s_item(export, tmp_path):
 
 def test_a_lost_file_stops_the_export_and_nothing_is_recorded(export, tmp_path):
     name = next((export / "files").iterdir()).name
-    path_of(name).unlink()
+    path_of(Body.objects.get(sha256=name).stored).unlink()
     before = Entry.objects.count()
     with pytest.raises(Refused, match="不在存证目录里"):
         export_item(ITEM, "JZ", tmp_path / "no", "吴静")

@@ -7,7 +7,7 @@ import pytest
 from tests.records.builders import PASSWORD, STROKES, content, everything, kinds_staged, make_item, make_sheet, sign
 from tests.support.unchanged import Refusal, refusal_of
 from weilu.demo import make_cast
-from weilu.evidence.files import path_of
+from weilu.evidence.files import read
 from weilu.evidence.models import Staged
 from weilu.kernel import events
 from weilu.kernel.canonical import sha256_hex, sm3_hex
@@ -122,7 +122,7 @@ def test_both_sides_sign_and_the_printed_sheet_is_filed(people):
     assert (vendor.strokes, customer.strokes) == (STROKES, STROKES)
     assert (customer.opinion, customer.satisfaction, customer.acceptance) == ("同意验收。", "satisfied", "accepted")
     assert sheet.state == "signed"
-    assert sha256_hex(path_of(sheet.filed).read_bytes()) == sheet.filed
+    assert sha256_hex(read(sheet.filed)) == sheet.filed
     assert kinds_staged() == [
         "records.sheet_frozen",
         "records.sheet_signed",

@@ -13,7 +13,7 @@ from tests.records.printing import covered, proof_on
 from tests.support.unchanged import Refusal, every_row, refusal_of, ruling
 from weilu.demo import Cast, make_cast
 from weilu.evidence.actions import tick
-from weilu.evidence.files import path_of
+from weilu.evidence.files import read
 from weilu.evidence.models import Entry, Staged
 from weilu.kernel.canonical import sha256_hex
 from weilu.kernel.times import SHANGHAI
@@ -167,13 +167,13 @@ def test_the_customer_signs_overtime_apart_from_the_sheet(people: Cast):
     sign(people.chen, sheet, "vendor")
     sign(people.wang, sheet, "customer")
     sheet.refresh_from_db()
-    before = text_of(path_of(sheet.filed).read_bytes())
+    before = text_of(read(sheet.filed))
     assert (sheet.state, OvertimeAnswer.objects.count()) == ("signed", 0)
     assert "系统确认签名王敏" in before
 
     told = answer(people, sheet)
     assert (told.signed, told.person, told.strokes, told.digest) == (True, people.wang, STROKES, overtime_digest(sheet))
-    kept = path_of(told.filed).read_bytes()
+    kept = read(told.filed)
     assert (sha256_hex(kept), RecordSheet.objects.get().filed) == (told.filed, sheet.filed)
     assert text_of(kept).count("系统确认签名王敏") == before.count("系统确认签名王敏") + 1
     kinds = Staged.objects.filter(kind__startswith="records.overtime_").order_by("id").values_list("kind", flat=True)
@@ -189,7 +189,7 @@ def test_a_sheet_is_signed_while_its_overtime_is_refused(people: Cast):
 
     sheet.refresh_from_db()
     assert sheet.state == "signed"
-    assert "不认可。原因：那晚没有安排加班。（王敏" in text_of(path_of(sheet.filed).read_bytes())
+    assert "不认可。原因：那晚没有安排加班。（王敏" in text_of(read(sheet.filed))
 
 
 def test_overtime_is_answered_once(people: Cast):

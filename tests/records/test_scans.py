@@ -22,7 +22,7 @@ from weilu.accounts.models import Organisation
 from weilu.demo import Cast
 from weilu.documents.printing import print_form
 from weilu.documents.qr import proof_qr, qr_svg
-from weilu.evidence.files import path_of
+from weilu.evidence.files import read
 from weilu.evidence.models import Staged
 from weilu.kernel.canonical import sha256_hex
 from weilu.kernel.refused import Refused
@@ -105,7 +105,7 @@ def test_a_crooked_stamped_scan_is_filed_by_its_digest(people: Cast, signed: Rec
     made = file_scan(people.wang, signed, data=data)
 
     assert made.sha256 == sha256_hex(data)
-    assert path_of(made.sha256).read_bytes() == data
+    assert read(made.sha256) == data
     assert made.pages == (len(pictures(signed)) if kind == "PDF" else 1)
     staged = Staged.objects.get(ref=made.evidence)
     assert staged.said["data"] == {

@@ -110,6 +110,8 @@ NEEDS = {  # the scope an action needs, where that is not WORK; by name, then by
     "evidence.set_retention": "retention.set",
     "process.reject_flow": "flows.publish",
     "process.move_item": "flows.move",
+    "evidence.ask_shredding": "evidence.shred",
+    "evidence.decide_shredding": "evidence.shred",
     "changes.request_change": "changes.request",
     "changes.request_standard": "changes.request",
     "changes.request_emergency": "changes.request",

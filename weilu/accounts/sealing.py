@@ -1,49 +1,16 @@
-"""Secrets that must be read again, sealed at rest: AES-256-GCM under a key beside the database, not in it."""
+"""Secrets that must be read again, sealed under a key of this room's own."""
 
-import os
-import secrets
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
+from weilu.kernel.sealing import Unreadable, kept_key, seal_under, unseal_under
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
-
-NONCE = 12  # bytes, random for every sealing
-
-
-class Unreadable(Exception):
-    """The seal does not open: another key, another owner, or changed bytes."""
+__all__ = ["Unreadable", "seal", "unseal"]
+KEY = "second-factor.key"
 
 
 def seal(secret: bytes, owner: str) -> bytes:
-    """`secret` sealed for `owner`: what is moved to another owner's row does not open there."""
-    nonce = secrets.token_bytes(NONCE)
-    return nonce + AESGCM(_key(_place())).encrypt(nonce, secret, owner.encode())
+    """`secret` sealed for `owner`."""
+    return seal_under(kept_key(KEY), secret, owner)
 
 
 def unseal(sealed: bytes, owner: str) -> bytes:
     """What was sealed for `owner`; raises Unreadable."""
-    try:
-        return AESGCM(_key(_place())).decrypt(sealed[:NONCE], sealed[NONCE:], owner.encode())
-    except InvalidTag:
-        raise Unreadable(owner) from None
-
-
-def _place() -> Path:
-    return Path(settings.CONFIG.data_dir) / "keys" / "second-factor.key"
-
-
-@cache
-def _key(place: Path) -> bytes:
-    """The key, made at first use and readable by its owner only."""
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not place.exists():
-        part = place.with_name(f"{place.name}.{secrets.token_hex(4)}")
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(AESGCM.generate_key(256))
-        with suppress(FileExistsError):  # another process was faster: its key is the one
-            os.link(part, place)
-        part.unlink()
-    return place.read_bytes()
+    return unseal_under(kept_key(KEY), sealed, owner)

@@ -7,7 +7,7 @@ from ninja import Router, Schema
 
 from weilu.accounts.reader import reader
 from weilu.api.acts import Done
-from weilu.evidence import keeping, reopening, witnesses
+from weilu.evidence import keeping, reopening, shredding, witnesses
 from weilu.evidence.models import Witness
 from weilu.evidence.queries import fetch_witness
 from weilu.kernel.refused import NotVisible
@@ -40,6 +40,36 @@ class ReopenIn(Schema):
 
     origin: str
     witnessed: str
+
+
+class ShreddingIn(Schema):
+    """`index` is the place of an entry that names the file by `sha256`."""
+
+    index: int
+    sha256: str
+    reason: str
+    ground: str
+
+
+class ShreddingWord(Schema):
+    shredding: UUID
+    approve: bool
+    words: str = ""
+
+
+@router.post("/evidence/ask_shredding", response=Done)
+def ask_shredding(request: HttpRequest, body: ShreddingIn) -> Done:
+    asked = shredding.ask_shredding(
+        reader(request), index=body.index, sha256=body.sha256, reason=body.reason, ground=body.ground
+    )
+    return Done(uid=str(asked.uid))
+
+
+@router.post("/evidence/decide_shredding", response=Done)
+def decide_shredding(request: HttpRequest, body: ShreddingWord) -> Done:
+    found = shredding.shredding_seen(reader(request).owner_codes, body.shredding)
+    decided = shredding.decide_shredding(reader(request), found, approve=body.approve, words=body.words)
+    return Done(uid=str(decided.uid))
 
 
 class RetentionIn(Schema):

@@ -18,6 +18,7 @@ from weilu.api import (
     lists,
     notify,
     problems,
+    protected,
     reads,
     records,
     security,
@@ -41,6 +42,7 @@ api = NinjaAPI(
 )
 problems.attach(api)
 api.add_router("", reads.router, tags=["read"])
+api.add_router("", protected.router, tags=["read"])
 api.add_router("", lists.router)
 api.add_router("", lists.acts)
 api.add_router("", acts.router, tags=["act"])

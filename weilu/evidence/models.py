@@ -9,7 +9,7 @@ from typing import Any, Self
 from django.db import models
 from django.utils.translation import gettext_lazy
 
-from weilu.evidence import looks  # noqa: F401  (its tables belong to this room's)
+from weilu.evidence import bodies, looks  # noqa: F401  (its tables belong to this room's)
 from weilu.evidence.checkpoint import COSIGNATURE, VerifierKey, parse_vkey
 from weilu.evidence.tree import leaf_hash
 from weilu.kernel.ids import uuid7

@@ -20,6 +20,7 @@ from weilu.kernel.refused import Refused
 from weilu.kernel.times import SHANGHAI, now
 
 BROKEN = "evidence.looks_disagree"
+SHREDDED = "evidence.shredded"
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,10 @@ def recorded(org: str) -> Iterator[dict[str, Any]]:
 
 
 def gone(org: str) -> set[str]:
-    """Digests of the batches whose lines were deleted after their time, as the log says."""
+    """Digests of what is not kept any more, as the log says: batches after their time, files destroyed by law."""
     found: set[str] = set()
     for model in (Entry, Staged):
-        for record in model.objects.filter(org=org, kind=PRUNED).values_list("record", flat=True):
+        for record in model.objects.filter(org=org, kind__in=(PRUNED, SHREDDED)).values_list("record", flat=True):
             found |= set(Entry(record=record).said["data"]["gone"])
     return found
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from weilu.evidence.bodies import destroyed
 from weilu.evidence.checks import Verified, verify_entry
 from weilu.evidence.drawing import draw
 from weilu.evidence.export import zipped_item
@@ -28,8 +29,11 @@ class Reader(Protocol):
     """What these pages ask of whoever has signed in; people live in a room above this one."""
 
     owner_codes: frozenset[str]
+    rights: frozenset[str]
     actor: str
     grants: Any
+
+    def codes_with(self, right: str) -> frozenset[str]: ...
 
     def may(self, right: str, owner_id: int) -> bool: ...
 
@@ -65,6 +69,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "witnesses": Witness.objects.order_by("-id"),
         "first_limit": first_limit(sides),
         "origin": log_origin(),
+        "may_shred": "evidence.shred" in reader(request).rights,
         "rows": [(row, kind_word(row.kind)) for row in rows[:PAGE]],
         "more": rows[PAGE - 1].index if len(rows) > PAGE else None,
     }
@@ -81,12 +86,16 @@ def entry(request: HttpRequest, index: int) -> HttpResponse:
     found = fetch_entry(reader(request).owner_codes, index)
     seen(request, org=found.org, kind="entry", what=index, words=f"{index}", item=found.item)
     said = found.said
-    shown = {
+    shown: dict[str, Any] = {
         "said": said,
         "data": json.dumps(said["data"], ensure_ascii=False, indent=2, sort_keys=True),
         "sha256": bytes(found.sha256).hex(),
         "sm3": bytes(found.sm3).hex(),
         "first_limit": first_limit(standings(None, 0)),
+        "shredded": set(destroyed([file["sha256"] for file in said["files"]])),
+        "may_shred": bool(said["files"])
+        and not found.kind.startswith("evidence.")
+        and found.org in reader(request).codes_with("evidence.shred"),
         "may_export": bool(found.item) and _may_export(request, found.org),
     }
     return render(request, "evidence/entry.html", shown | _proved(verify_entry(found)))

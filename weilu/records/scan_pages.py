@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 from weilu.accounts.reader import reader
 from weilu.documents.rules import DOCX
 from weilu.documents.scanning import LARGEST, TYPES
-from weilu.evidence.files import path_of
+from weilu.evidence.files import read
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.records.filling import fill_sheet
@@ -40,7 +40,7 @@ def download(request: HttpRequest, uid: str, scan: str) -> HttpResponse:
     if asking := seen_sheet(request, sheet, "scan", ask=True):
         return asking
     kind, ending = TYPES[found.kind]
-    response = HttpResponse(path_of(found.sha256).read_bytes(), content_type=kind)
+    response = HttpResponse(read(found.sha256), content_type=kind)
     response.headers["Content-Disposition"] = f'attachment; filename="{sheet.number}-scan-{found.id}.{ending}"'
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

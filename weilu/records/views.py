@@ -12,7 +12,7 @@ from weilu.accounts.models import Person
 from weilu.accounts.reader import reader
 from weilu.documents.printing import print_form
 from weilu.documents.queries import template_in_force
-from weilu.evidence.files import path_of
+from weilu.evidence.files import read
 from weilu.evidence.looking import seen
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import ANYONE, SIGNED_IN, right
@@ -74,7 +74,7 @@ def filed(request: HttpRequest, uid: str) -> HttpResponse:
         raise Http404
     if asking := seen_sheet(request, found, "sheet_filed", ask=True):
         return asking
-    return _pdf(path_of(found.filed).read_bytes(), f"{found.number}-filed")
+    return _pdf(read(found.filed), f"{found.number}-filed")
 
 
 @right(SIGNED_IN)
@@ -88,7 +88,7 @@ def overtime_filed(request: HttpRequest, uid: str) -> HttpResponse:
         raise Http404
     if asking := seen_sheet(request, found, "sheet_filed", ask=True):
         return asking
-    return _pdf(path_of(answer.filed).read_bytes(), f"{found.number}-overtime")
+    return _pdf(read(answer.filed), f"{found.number}-overtime")
 
 
 @right(SIGNED_IN)
