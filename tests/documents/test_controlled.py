@@ -19,7 +19,7 @@ from weilu.documents.actions import approve_version, confirm_receipt, decline_ve
 from weilu.documents.models import Document, Receipt, Version, today
 from weilu.documents.queries import template_in_force, waiting_count
 from weilu.evidence.actions import tick
-from weilu.evidence.files import path_of
+from weilu.evidence.files import read
 from weilu.evidence.looks import Look
 from weilu.evidence.models import Entry, Staged
 from weilu.kernel.canonical import sha256_hex
@@ -72,7 +72,7 @@ def test_a_document_is_registered_proposed_and_on_record(people: Cast):
     assert (found.state, found.sha256, found.document.current, found.document.number) == (
         "proposed", sha256_hex(PDF), None, "JZ-ZD-01",
     )  # fmt: skip
-    assert path_of(found.sha256).read_bytes() == PDF
+    assert read(found.sha256) == PDF
     tick()
     data = Entry.objects.get(kind="documents.proposed").said["data"]
     assert (data["document"], data["version"], data["level"], data["recipients"]) == (

@@ -14,7 +14,7 @@ from tests.support.unchanged import Refusal, refusal_of
 from weilu.demo import Cast, make_cast
 from weilu.documents.models import Document, Version
 from weilu.evidence.actions import tick
-from weilu.evidence.files import path_of
+from weilu.evidence.files import read
 from weilu.evidence.models import Entry
 from weilu.kernel.canonical import sha256_hex
 from weilu.kernel.refused import NotVisible
@@ -33,7 +33,7 @@ def people() -> Cast:
 
 
 def fill(people: Cast, sheet: RecordSheet, template: Version) -> list[str]:
-    return texts(path_of(fill_sheet(people.chen, sheet, template=str(template.uid)).sha256).read_bytes())
+    return texts(read(fill_sheet(people.chen, sheet, template=str(template.uid)).sha256))
 
 
 def test_every_word_of_the_vocabulary_has_its_text(people: Cast):
@@ -82,7 +82,7 @@ def test_what_people_wrote_is_printed_as_written(people: Cast, words: str):
 def test_the_file_is_on_record_with_template_version_and_digest(people: Cast):
     template, sheet = make_template(people, "{{ system }}"), make_sheet(people)
     made_ = fill_sheet(people.chen, sheet, template=str(template.uid))
-    assert sha256_hex(path_of(made_.sha256).read_bytes()) == made_.sha256
+    assert sha256_hex(read(made_.sha256)) == made_.sha256
     tick()
     said = Entry.objects.get(kind="records.template_filled").said
     assert said["data"] == {
@@ -99,7 +99,7 @@ def test_the_same_state_gives_the_same_file_and_a_signature_another(people: Cast
     sign(people.chen, sheet, "vendor")
     second = fill_sheet(people.wang, sheet, template=str(template.uid))
     assert (SheetDocx.objects.count(), second.sha256 == first.sha256) == (2, False)
-    assert texts(path_of(second.sha256).read_bytes())[0].startswith("签署：陈航　")
+    assert texts(read(second.sha256))[0].startswith("签署：陈航　")
 
 
 def test_only_a_template_in_force_of_this_customer_is_used(people: Cast):

@@ -64,7 +64,8 @@ def opened(request: HttpRequest, uid: str) -> ChangeView:
     found = change_view(reader(request), uid)
     item = found.change.item
     if request.method == "GET" and reader(request).organisation_id != item.owner_id:
-        seen(request, org=item.owner.code, kind="item", what=item.uid, words=item.number, item=str(item.uid))
+        uid = str(item.uid)
+        seen(request, org=item.owner.code, kind="item", what=uid, words=item.number, item=uid, counted=False)
     return found
 
 

@@ -17,7 +17,7 @@ from weilu.documents import actions, rules
 from weilu.documents.models import Document, Level, Receipt, Version
 from weilu.documents.queries import choices_of, documents_of, lines_of, oversees, version_of
 from weilu.documents.templating import FORMS
-from weilu.evidence.files import path_of
+from weilu.evidence.files import read
 from weilu.evidence.looking import seen
 from weilu.kernel import text
 from weilu.kernel.refused import NotVisible, Refused
@@ -222,7 +222,7 @@ def _seen(request: HttpRequest, found: Document, one: Version, *, ask: bool = Fa
 
 
 def _file(sha256: str, kind: str, name: str) -> HttpResponse:
-    response = HttpResponse(path_of(sha256).read_bytes(), content_type=kind)
+    response = HttpResponse(read(sha256), content_type=kind)
     response.headers["Content-Disposition"] = str(content_disposition_header(True, name))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -7,7 +7,7 @@ from weilu.accounts.models import Person
 from weilu.documents.models import Version
 from weilu.documents.queries import template_in_force
 from weilu.documents.templating import fill_template
-from weilu.evidence.files import keep, path_of
+from weilu.evidence.files import keep, read
 from weilu.kernel.actions import ACTIONS
 from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import NotVisible, Refused, Stale
@@ -27,7 +27,7 @@ def fill_sheet(by: Person, sheet: RecordSheet, *, template: str) -> SheetDocx:
     if sheet.state == RecordSheet.State.DRAFT:
         raise Refused(_("报告单还没有定稿，不能按单位模板生成"), CONTROLLED)
     values = sheet_values(sheet, version)
-    made = fill_template(path_of(version.sha256).read_bytes(), values)
+    made = fill_template(read(version.sha256), values)
     with transaction.atomic():
         sheet = locked(sheet)
         if sheet_values(sheet, version) != values:

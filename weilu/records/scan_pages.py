@@ -67,7 +67,7 @@ def docx(request: HttpRequest, uid: str, docx: str) -> HttpResponse:
     found = get_object_or_404(sheet.docx, uid=docx)
     if asking := seen_sheet(request, sheet, "sheet_print", ask=True):
         return asking
-    response = HttpResponse(path_of(found.sha256).read_bytes(), content_type=DOCX)
+    response = HttpResponse(read(found.sha256), content_type=DOCX)
     response.headers["Content-Disposition"] = f'attachment; filename="{sheet.number}-{found.id}.docx"'
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -42,7 +42,7 @@ def system(request: HttpRequest, uid: str) -> HttpResponse:
 def _seen(request: HttpRequest, owner: Organisation, kind: str, what: str, words: str) -> None:
     """Whoever is not the customer's own is registered as having looked (CON-9)."""
     if _person(request).organisation_id != owner.id:
-        seen(request, org=owner.code, kind=kind, what=what, words=words)
+        seen(request, org=owner.code, kind=kind, what=what, words=words, counted=False)
 
 
 def _person(request: HttpRequest) -> Person:
