@@ -73,7 +73,7 @@ def looks(request: HttpRequest, after: int = 0, kind: str = "", purpose: str = "
     if after:
         rows = rows.filter(id__lt=min(max(after, 0), 1 << 62))
     for code in sorted(codes):
-        seen(request, org=code, kind="looks", what=code, words=code, ask=True)
+        seen(request, org=code, kind="looks", what=code, words=code, ask=bool(purpose))
     found = list(rows[:PAGE])
     names = ("org", "actor", "side", "kind", "what", "words", "item", "purpose", "address", "times")
     lines = [{name: getattr(row, name) for name in names} | {"at": iso(row.at), "last": iso(row.last)} for row in found]
