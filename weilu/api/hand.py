@@ -7,9 +7,9 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import AwareDatetime
 
-from weilu.accounts.models import Organisation, Person
+from weilu.accounts.models import Person
 from weilu.accounts.reader import reader
-from weilu.api.acts import Done
+from weilu.api.acts import Done, owner_named
 from weilu.kernel.refused import NotVisible
 from weilu.process import absence, hand
 from weilu.process.models import Delegation, WorkItem
@@ -100,9 +100,7 @@ def copy_to(request: HttpRequest, act: CopyTo) -> Done:
 
 @router.post("/process/delegate", response=Done)
 def delegate(request: HttpRequest, act: Absence) -> Done:
-    owner = Organisation.objects.filter(id__in=reader(request).owner_ids, code=act.owner).first()
-    if owner is None:
-        raise NotVisible(act.owner)
+    owner = owner_named(request, act.owner)
     people: dict[str, Any] = {"person": _person(act.person, owner.id), "delegate": _person(act.delegate, owner.id)}
     period: dict[str, Any] = {"since": act.since, "until": act.until, "reason": act.reason}
     made = absence.delegate(reader(request), owner=owner, **people, **period)
