@@ -176,8 +176,8 @@ def test_the_roles_page_says_who_holds_each_what_it_opens_and_which_steps_ask_fo
 
     assert [one.person.name for one in held["security_office"].now] == ["吴静"]
     assert held["security_office"].steps == ["正常变更：信息安全办审批"]
-    assert held["leader"].rights[0] == "导出存证包"
-    assert held["engineer"].steps == ["正常变更：可行性分析", "正常变更：设计与方案", "正常变更：实施与发布"]
+    assert "导出存证包" in held["leader"].rights
+    assert held["engineer"].steps == ["正常变更：可行性分析、设计与方案、实施与发布"]
     lost = held["development_head"]
     assert ([one.person.name for one in lost.ended], lost.now, lost.lacking) == (["周毅"], [], True)
     page = signed_in(cast.wang).get("/people/roles").content.decode()

@@ -42,14 +42,17 @@ def gaps(owner: Organisation, people: Collection[Person]) -> list[str]:
 
 
 def uses(owner: Organisation) -> dict[str, list[str]]:
-    """For each role, the steps of the newest flows that ask for it: 正常变更：方案确认."""
+    """For each role, the steps of the newest flows that ask for it, a line for each flow: 正常变更：方案确认、通知."""
     found: dict[str, list[str]] = {}
     for _version, flow, _kind in _newest(owner):
+        asked: dict[str, list[str]] = {}
         for step in flow.steps:
             for role in dict.fromkeys(who.kind if who.kind == "requester" else _role(who) for who in step.who):
                 if role:
-                    words = _("%(flow)s：%(step)s") % {"flow": _(flow.title), "step": _(step.title)}
-                    found.setdefault(role, []).append(words)
+                    asked.setdefault(role, []).append(_(step.title))
+        for role, titles in asked.items():
+            words = {"flow": _(flow.title), "steps": _("、").join(titles)}
+            found.setdefault(role, []).append(_("%(flow)s：%(steps)s") % words)
     return found
 
 

@@ -29,7 +29,7 @@ BUSINESS = (Place("/changes/", "git-branch", _("变更升级")),)
 ARCHIVE = (
     Place("/systems/", "server-2", _("系统与主机"), "systems.see"),
     Place("/sheets/", "file-certificate", _("报告单")),
-    Place("/documents/", "files", _("受控文件")),
+    Place("/documents/", "files", pgettext_lazy("list", "受控文件")),
     Place("/evidence/", "fingerprint", _("存证"), "evidence.see"),
     Place("/looks/", "eye", _("查阅登记"), "looks.see"),
     Place("/flows/", "git-compare", pgettext_lazy("place", "流程"), "flows.see"),
