@@ -88,7 +88,7 @@ def test_an_export_needs_its_right_and_goes_on_record(client, cast, log):
 
 def test_pages_ask_the_database_a_fixed_number_of_times(client, cast, log, django_assert_max_num_queries):
     client.force_login(cast.wu)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(32):
         assert client.get("/evidence/").status_code == 200
 
 
@@ -193,5 +193,5 @@ def test_the_page_asks_as_much_for_three_witnesses_as_for_one(client, cast, log,
         home = new_witness(tmp_path / str(number), parse_vkey(public_vkey()), f"w{number}.test/witness")
         retire_witness(None, enrol(home), why="换了机器")
     client.force_login(cast.wu)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(32):
         assert client.get("/evidence/").status_code == 200

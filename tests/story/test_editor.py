@@ -63,7 +63,8 @@ def test_a_flow_is_written_by_one_published_by_another_and_a_running_item_follow
 
         writer = signed_in(browser, address, "zhengjie", troubles)
         writer.get_by_role("link", name="流程", exact=True).click()
-        writer.get_by_role("link", name="第 1 版").first.click()
+        normal = writer.locator("section", has_text="changes.normal")
+        normal.get_by_role("link", name="第 1 版").click()
         writer.get_by_role("button", name="改写").click()
         replace_in(writer, "role(leader)", "role(leeder)")
         fault = writer.locator("[data-goto]")
@@ -95,7 +96,7 @@ def test_a_flow_is_written_by_one_published_by_another_and_a_running_item_follow
         assert "郑洁" in second.locator(".record").inner_text()
 
         writer.goto(f"{address}/flows/")
-        writer.get_by_role("link", name="第 1 版").click()
+        normal.get_by_role("link", name="第 1 版").click()
         writer.get_by_role("link", name="看一看、迁移").click()
         writer.locator("#f-words").fill("按新时限办。")
         writer.get_by_role("button", name="迁移选中的").click()

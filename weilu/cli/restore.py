@@ -164,6 +164,7 @@ def _rows(archive: Archive, wish: Wish, names: list[tuple[str, str]]) -> Any:
     models = rows.models_of(apps)
     if sorted(said) != [model._meta.db_table for model in models]:
         raise Trouble("备份里的表与它的迁移记录不符。换一份备份。")
+    rows.settle_references_later()
     for model in models:
         rows.empty(model)
     for model in rows.in_order(models):

@@ -109,6 +109,16 @@ def _maker(field: Any) -> Callable[[Any], Any]:
     return make
 
 
+def settle_references_later() -> None:
+    """Let rows point at rows that are not written yet, until the transaction ends.
+
+    Tables point at one another in circles; migrations of the same transaction left what they added checked at once.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
 def in_order(models: list[type[Model]]) -> list[type[Model]]:
     """First the tables that others point at, then the rest: what triggers wrote there meanwhile is taken out before."""
     aims = {_aim(field) for one in models for field in one._meta.local_fields}

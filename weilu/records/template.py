@@ -12,28 +12,28 @@ from weilu.records.paper import sheet_form
 KEY = "record-sheet"
 # Meanings and examples are part of an official Chinese form, whatever the language of the page.
 FIELDS = (
-    Field("number", "编号", "JZ-WH-2026-0001"), Field("date", "日期", "2026 年 9 月 28 日"),
-    Field("organisation", "单位名称", "江州社会保险事业管理中心"), Field("item", "工单号", "JZ-BG-2026-0147"),
-    Field("state", "状态", "已签署"), Field("customer", "甲方", "江州社会保险事业管理中心 养老待遇科"),
-    Field("vendor", "乙方", "禾川软件有限公司"), Field("contract", "合同编号", "JZ-HT-2026-003"),
-    Field("system", "系统名称", "网上预约平台"), Field("version_from", "原版本", "1.0.0"),
+    Field("number", "编号", "XX-WH-2026-0001"), Field("date", "日期", "2026 年 9 月 28 日"),
+    Field("organisation", "单位名称", "某市某某中心"), Field("item", "工单号", "XX-BG-2026-0147"),
+    Field("state", "状态", "已签署"), Field("customer", "甲方", "某市某某中心 业务科"),
+    Field("vendor", "乙方", "某某软件有限公司"), Field("contract", "合同编号", "XX-HT-2026-003"),
+    Field("system", "系统名称", "某某业务系统"), Field("version_from", "原版本", "1.0.0"),
     Field("version_to", "新版本", "1.1.0"), Field("kinds", "维护类别", "版本升级"),
     Field("ways", "服务方式", "远程维护"), Field("urgency", "紧急程度", "重要"),
-    Field("cause", "维护原因", "预约时要能写备注。"), Field("remaining", "遗留问题", "无"),
-    Field("engineer", "实施工程师", "陈航"), Field("opinion", "甲方意见", "同意验收。"),
+    Field("cause", "维护原因", "登记时要能写备注。"), Field("remaining", "遗留问题", "无"),
+    Field("engineer", "实施工程师", "李四"), Field("opinion", "甲方意见", "同意验收。"),
     Field("satisfaction", "满意度", "满意"), Field("acceptance", "验收结论", "同意验收"),
-    Field("customer_signature", "甲方签署人和时间", "王敏　2026-09-28 22:10"),
-    Field("vendor_signature", "乙方签署人和时间", "陈航　2026-09-28 22:08"),
+    Field("customer_signature", "甲方签署人和时间", "张三　2026-09-28 22:10"),
+    Field("vendor_signature", "乙方签署人和时间", "李四　2026-09-28 22:08"),
     Field("overtime_total", "加班合计", "2 小时 30 分"),
-    Field("overtime_answer", "甲方对加班的答复", "王敏　2026-09-28 22:12"),
+    Field("overtime_answer", "甲方对加班的答复", "张三　2026-09-28 22:12"),
     Field("sha256", "定稿内容的 SHA-256", "9f86d081…"), Field("sm3", "定稿内容的 SM3", "66c7f0f4…"),
-    Field("template", "模板编号、版本和摘要", "JZ-MB-01 V1.0 3ac41f0e92bd"),
+    Field("template", "模板编号、版本和摘要", "XX-MB-01 V1.0 3ac41f0e92bd"),
 )  # fmt: skip
 LISTS = {
     "times": ("时间", (Field("label", "名称", "开始执行"), Field("value", "时间", "2026-09-28 22:00"))),
     "done": ("处理情况", (Field("number", "序号", "1"), Field("text", "内容", "按批准的方案执行。"))),
     "steps": ("执行步骤", (
-        Field("number", "序号", "1"), Field("title", "步骤", "核对来源与完整性"), Field("host", "主机", "app-01"),
+        Field("number", "序号", "1"), Field("title", "步骤", "核对来源与完整性"), Field("host", "主机", "host-01"),
         Field("started", "开始", "22:00:00"), Field("took", "耗时", "3 秒"), Field("result", "结果", "成功"),
         Field("digest", "证据摘要", "ab12cd34ef56"))),
     "tests": ("测试", (
@@ -43,7 +43,7 @@ LISTS = {
         Field("name", "指标", "响应时间"), Field("agreed", "约定", "30 分钟"), Field("actual", "实际", "12 分钟"),
         Field("verdict", "结论", "达标"))),
     "overtime": ("现场加班", (
-        Field("name", "人员", "陈航"), Field("since", "起", "2026-09-28 18:00"),
+        Field("name", "人员", "李四"), Field("since", "起", "2026-09-28 18:00"),
         Field("until", "止", "2026-09-28 20:30"),
         Field("hours", "工作时间以外", "2 小时 30 分"), Field("reason", "原因", "升级后留守观察。"))),
 }  # fmt: skip
