@@ -21,12 +21,14 @@ from weilu.changes.standard_actions import (
     withdraw_template,
 )
 from weilu.changes.template import check_from_template, check_openings, checked_limits, covers
+from weilu.demo import FLOWS
 from weilu.evidence.models import Staged
 from weilu.execution.models import Run
 from weilu.kernel.canonical import digest
 from weilu.kernel.times import SHANGHAI
 from weilu.notify.models import Notice
 from weilu.process.actions import return_item, sign_step
+from weilu.process.flow_actions import install_flow
 from weilu.process.models import WorkItem
 from weilu.records.models import RecordSheet
 
@@ -285,6 +287,18 @@ def test_what_the_template_does_not_cover_takes_the_normal_way(cast, kinds):
     ]  # fmt: skip
     assert staged("changes.taken_normal") == [{"number": item.number, "was": "standard_change", "reason": "模板停用。"}]
     assert "标准变更" not in RecordSheet.objects.get(item=item).content["done"][0]
+
+
+def test_a_change_that_has_been_at_a_step_of_its_own_keeps_its_way(cast, kinds):
+    more = "  - key: look\n    title: 复看\n    who: role(technical_head)\n    sign: any\n\n  - key: release\n"
+    source = (FLOWS / "standard.yaml").read_text("utf-8").replace("  - key: release\n", more, 1)
+    install_flow(cast.jz, source)
+    change = bring(cast, request_standard(cast.wang, approved(cast, kinds), **ASKED), "look")
+
+    refused = refusal_of(lambda: take_normal_way(cast.chen, change, turn=item_of(change).turn, reason="改。"))
+
+    assert refused == Refusal("流程「正常变更」里没有走过的步骤：look", "CHG-1")
+    assert (item_of(change).kind, item_of(change).step) == ("standard_change", "look")
 
 
 def test_a_change_whose_run_has_begun_keeps_its_way(cast, kinds):

@@ -247,6 +247,18 @@ def test_a_full_disk_leaves_no_backup_and_no_half_restored_place(played: Install
     assert played.content(tmp_path) == before
 
 
+def test_checking_the_log_makes_no_key(played: Installation, kept: Path, tmp_path: Path):
+    there = elsewhere(played, tmp_path / "there")
+    there.done("restore", kept)
+
+    verified = there.run("verify")
+
+    assert (verified.returncode, verified.stderr) == (
+        2, f"没有日志的密钥 {there.home / 'keys' / 'log.key'}。把另行保管的 keys/ 放回去，再核验。\n"
+    )  # fmt: skip
+    assert not (there.home / "keys" / "log.key").exists()
+
+
 def test_a_damaged_file_is_named_and_a_backup_never_overwrites(site: Installation, tmp_path: Path):
     victim = sorted((site.home / "files").glob("??/*"))[0]
     victim.write_bytes(b"changed")

@@ -44,10 +44,12 @@ def verify_log() -> int:
     django.setup()
     from weilu.cli.setup import need_tables
     from weilu.evidence.actions import LogDamaged
-    from weilu.evidence.keys import log_key
+    from weilu.evidence.keys import log_key, present_file
     from weilu.evidence.soundness import check_log
 
     need_tables()
+    if not present_file().exists():  # checking makes no key
+        raise Trouble(f"没有日志的密钥 {present_file()}。把另行保管的 keys/ 放回去，再核验。")
     try:
         log = check_log(vkey=log_key()[1])
     except LogDamaged as damage:

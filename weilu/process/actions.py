@@ -161,6 +161,9 @@ def change_flow(by: Person, item: WorkItem, *, turn: int, kind: str, flow: str, 
     version = FlowVersion.objects.filter(owner=item.owner, key=flow).order_by("-number").first()
     if version is None:
         raise Refused(_("「%(flow)s」还没有发布流程") % {"flow": flow}, help=_("系统管理员可以发布"))
+    definition = parse_flow(version.source)
+    been = StepVisit.objects.filter(item=item).values_list("step", flat=True)
+    rules.check_knows_steps(definition.title, sorted(set(been) - {step.key for step in definition.steps}))
     visits = list(StepVisit.objects.filter(item=item, outcome=Outcome.OPEN).order_by("id"))
     data = {"number": item.number, "step": item.step, "to": to, "reason": reason, "from": old.key, "flow": flow}
     stage("process.step_voided", data, actor=by.actor, org=item.owner.code, item=str(item.uid))
@@ -168,7 +171,7 @@ def change_flow(by: Person, item: WorkItem, *, turn: int, kind: str, flow: str, 
         finish(item, visit, Outcome.VOIDED, reason)
     item.flow, item.kind, item.subject, item.priority = version, kind, "", "normal"
     item.save(update_fields=["flow", "kind", "subject", "priority"])
-    enter(item, parse_flow(version.source), to, visits[0])
+    enter(item, definition, to, visits[0])
     return item
 
 

@@ -1,6 +1,6 @@
 """Who may act in a step, when it is done, where it may go: facts in, an answer or Refused out."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -64,6 +64,13 @@ def check_not_barred(flow: Flow, step: Step, person: int, acted: Mapping[str, Co
                 NOT_ONES_OWN,
                 help=_("要由没有参与「%(done)s」的人签") % {"done": flow.step(key).title},
             )
+
+
+def check_knows_steps(flow: str, missing: Sequence[str]) -> None:
+    """NO_STEP_SKIPPED: an item goes on in another flow only where every step it has been at stands there as well."""
+    if missing:
+        words = {"flow": _(flow), "steps": _("、").join(missing)}
+        raise Refused(_("流程「%(flow)s」里没有走过的步骤：%(steps)s") % words, NO_STEP_SKIPPED)
 
 
 def check_turn(shown: int, present: int, since: int | None = None) -> None:
