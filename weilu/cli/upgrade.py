@@ -62,8 +62,8 @@ def _nothing_to_do(config: Any) -> int:
 
     closing.need_not_moved()
     if upkeep.ended():
-        with alone.nobody_else(config.data_dir, wait=0):
-            alone.no_other_sessions()
+        with alone.nobody_else(config.data_dir, wait=ENDING):
+            alone.no_other_sessions(ENDING)  # a server may take a moment to see that the killed one is gone
             closing.open_again()
         tell("上次的升级或迁走中断了，没有改动什么；现在可以启动")
         return 0
