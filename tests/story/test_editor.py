@@ -55,9 +55,7 @@ def test_a_flow_is_written_by_one_published_by_another_and_a_running_item_follow
     env = own_environment(tmp_path / "var")
     troubles: list[str] = []
     with serving(env, tmp_path) as address, sync_playwright() as tool:
-        done = subprocess.run(
-            [sys.executable, "-c", BRING, str(tmp_path)], env=env, cwd=ROOT, check=False, capture_output=True
-        )
+        done = subprocess.run([sys.executable, "-c", BRING, str(tmp_path)], env=env, cwd=ROOT, capture_output=True)
         assert done.returncode == 0, done.stderr.decode()
         browser = tool.chromium.launch(executable_path=str(chromium()), args=FLAGS)
 
