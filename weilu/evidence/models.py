@@ -69,6 +69,7 @@ class Entry(Written):
         indexes = [
             models.Index(fields=["item", "index"], name="entries_of_item"),
             models.Index(fields=["org", "-index"], name="entries_of_org"),
+            models.Index(fields=["kind", "-index"], name="entries_of_kind"),
         ]
 
     def __str__(self) -> str:
