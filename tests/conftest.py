@@ -1,8 +1,9 @@
 """What every test can ask for, and the account of what was skipped."""
 
 import os
+import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,8 @@ from django.utils import translation
 
 if TYPE_CHECKING:
     from tests.cast import Cast
+    from tests.hosts.packages import Repository
+    from tests.hosts.site import RealHost
 
 
 def pytest_report_header() -> str:
@@ -64,3 +67,34 @@ def chromium_page() -> Iterator[object]:
         page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="zh-CN")
         yield page
         browser.close()
+
+
+@pytest.fixture
+def real_hosts(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Callable[..., list[RealHost]]]":
+    """`real_hosts(n)` stands up n more hosts, gone at the end; skips with the reason where that cannot be."""
+    from tests.hosts.site import CannotHost, Site
+
+    sites: list[Site] = []
+
+    def stand_up(count: int, **over: str) -> "list[RealHost]":
+        try:
+            if not sites:
+                sites.append(Site(tmp_path_factory.mktemp("site")))
+            return sites[0].add(count, **over)
+        except CannotHost as why:
+            pytest.skip(f"没有测试用的主机：{why}")
+
+    yield stand_up
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> "Repository":
+    """A signed APT repository with the package jzhello in four versions."""
+    from tests.hosts.packages import build_repository
+
+    missing = [name for name in ("apt-get", "dpkg-deb", "apt-ftparchive", "gpg") if not shutil.which(name)]
+    if missing:
+        pytest.skip(f"没有 {'、'.join(missing)}；apt-get install -y apt-utils gnupg（以 root）")
+    return build_repository(tmp_path_factory.mktemp("packages") / "repository")

@@ -6,6 +6,13 @@ need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need gpgv gpgv
 need ssh openssh-client
 need chromium chromium
+need bwrap bubblewrap
+need unshare util-linux
+need apt-ftparchive apt-utils
+need gpg gnupg
+need faketime faketime
+PATH="$PATH:/usr/sbin:/sbin" need ip iproute2
+PATH="$PATH:/usr/sbin" need sshd openssh-server
 PATH="$PATH:/usr/sbin" need slapd slapd
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
