@@ -16,6 +16,7 @@ from typing import Literal
 from weilu.cli.telling import tell, told
 from weilu.cli.trouble import Trouble, database_sentence, explained
 from weilu.config import Config, WrongSetting, read_config
+from weilu.execution.bundles import sandbox
 
 MARKS = {"well": "✓", "watch": "！", "problem": "✗"}
 LOW_DISK, NO_DISK = 2 << 30, 300 << 20  # bytes
@@ -77,6 +78,7 @@ def python() -> Finding:
 PROGRAMS = (
     ("gpgv", "problem", "不能核对升级包的签名", "apt-get install gpgv"),
     ("ssh", "watch", "不能在远程主机上执行", "apt-get install openssh-client"),
+    ("ssh-agent", "watch", "不能在远程主机上执行", "apt-get install openssh-client"),
     ("bwrap", "watch", "不执行上传的剧本", "apt-get install bubblewrap"),
     ("ansible-playbook", "problem", "不能执行升级", "make install"),
 )
@@ -87,7 +89,9 @@ def programs() -> Iterator[Finding]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     for name, state, loss, remedy in PROGRAMS:
         place = shutil.which(name, path=path)
-        if place:
+        if place and name == "bwrap" and (why := sandbox.trouble()):
+            yield Finding(name, "watch", f"不能运行（{why}），不执行上传的剧本", "允许用户命名空间，或换一台工作机")
+        elif place:
             yield Finding(name, "well", place)
         else:
             yield Finding(name, "problem" if state == "problem" else "watch", f"没有安装，{loss}", remedy)
