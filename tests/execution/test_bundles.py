@@ -16,7 +16,7 @@ from django.conf import settings
 
 from tests.hosts.site import RealHost, python
 from weilu.execution.bundles import sandbox
-from weilu.execution.bundles.sandbox import Limits, Place, begin, outcome, told
+from weilu.execution.bundles.sandbox import Limits, Place, begin, outcome, state, stop, told
 from weilu.kernel.refused import Refused
 
 pytestmark = pytest.mark.once
@@ -152,19 +152,21 @@ def test_delegated_to_the_worker_it_sees_no_key_database_or_other_attempt(
     hosts = real_hosts(1)
     os.environ["WEILU_PLANTED"] = secret
     try:
-        script = (
+        pattern = "never-see[n]-4711"  # not found in the script itself
+        looks = (
             f"cat {tmp_path}/worker.key {tmp_path}/other-attempt/env/x {settings.CONFIG.data_dir}/* /etc/shadow;"
             f" cat /proc/1/environ; env; ls -a / /root /home /tmp /etc {tmp_path};"
-            f" grep -rs {secret[:8]}-seen / --exclude-dir=proc"
-            " --exclude-dir=usr --exclude-dir=bundle | head; for p in /proc/[0-9]*; do cat $p/environ; done; true"
+            f" grep -rs '{pattern}' / --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr --exclude=all;"
+            " for p in /proc/[0-9]*; do cat $p/environ; done"
         )
+        script = f"{{ {looks}; }} > /tmp/all 2>&1; grep -ac '{pattern}' /tmp/all; head -c 3000 /tmp/all; true"
         folder = called(local(script), hosts)
     finally:
         del os.environ["WEILU_PLANTED"]
 
     assert states(folder) == [("host-1", "changed")]
-    assert secret not in (folder / "events").read_text()
     said = words(folder)
+    assert said.splitlines()[0] == "0"
     assert "No such file or directory" in said
     assert "root:*" not in said
     assert "order.json" not in said
@@ -232,6 +234,30 @@ def test_it_ends_with_its_guard_whoever_kills_it(real_hosts: Any, called: Begin)
         assert time.monotonic() < until
         time.sleep(0.05)
     assert outcome(folder) == {}
+
+
+def test_a_call_says_whether_it_runs_has_ended_was_lost_or_never_began(
+    real_hosts: Any, called: Begin, tmp_path: Path
+) -> None:
+    (host,) = real_hosts(1)
+    assert state(called(local("true"), [host])) == "finished"
+
+    folder = called(local("sleep 98763"), [host], wait=False)
+    assert state(folder) == "running"
+    until = time.monotonic() + 30
+    while "98763" not in running():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    stop(folder)
+    while "98763" in running() or state(folder) == "running":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert state(folder) == "lost"
+
+    never = tmp_path / "never"
+    assert state(never) == "never"
+    done = subprocess.run(["python3", "-I", "-S", sandbox.guard.__file__, str(never)], capture_output=True)
+    assert (done.returncode, sorted(each.name for each in never.iterdir())) == (0, ["launched.json"])
 
 
 def running() -> str:

@@ -6,8 +6,11 @@ writes what is told into the attempt's folder. What static checks overlook is he
 """
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from weilu.execution import launch
 from weilu.execution.bundles import guard
 from weilu.kernel.refused import Refused
 
@@ -27,6 +31,9 @@ APART = (
     "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--clearenv",
     "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox",
 )  # fmt: skip
+
+
+_guards: dict[Path, "subprocess.Popen[bytes]"] = {}
 
 
 @dataclass(frozen=True)
@@ -129,11 +136,12 @@ def begin(
     order = {"command": words, "places": [asdict(place) for place in places], "limits": asdict(limits)}
     (folder / "order.json").write_text(json.dumps(order))
     with (folder / "guard.log").open("wb") as log:
-        return subprocess.Popen(
+        _guards[folder] = subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__, str(folder)],
             env={"PATH": "/usr/local/bin:/usr/bin:/bin"}, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True,
         )  # fmt: skip
+    return _guards[folder]
 
 
 def _environment() -> dict[str, str]:
@@ -226,3 +234,35 @@ def outcome(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return answer
+
+
+def state(folder: Path) -> str:
+    """`running`, `finished`, `lost` in its middle, or `never` begun, and then it never will.
+
+    Only asked on the machine and in the life of it where the call was begun.
+    """
+    if outcome(folder):
+        _guards.pop(folder, None)
+        return "finished"
+    known = _guards.get(folder)
+    if not (folder / "launched.json").exists():
+        if known is not None and known.poll() is None:
+            return "running"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if launch.mark(folder, {"void": True}):
+            return "never"
+    told = json.loads((folder / "launched.json").read_text())
+    if told.get("void"):
+        return "never"
+    if launch.start_time(int(told["pid"])) == told["since"]:
+        return "running"
+    return "finished" if outcome(folder) else "lost"
+
+
+def stop(folder: Path) -> None:
+    """End a call with everything it started here; what it began on its hosts goes on there."""
+    told = json.loads((folder / "launched.json").read_text())
+    pid = int(told.get("pid", 0))
+    if pid and launch.start_time(pid) == told["since"]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
