@@ -3,9 +3,7 @@
 from django.urls import include, path
 
 from weilu.accounts.queries import owner_names
-from weilu.notify.queries import unread_count
 from weilu.process.pages import waiting_for
-from weilu.records.queries import waiting_count
 from weilu.ui import shell, views
 
 urlpatterns = [
@@ -31,5 +29,3 @@ handler500 = "weilu.ui.views.broken"
 
 shell.name_owners(owner_names)
 shell.count_at("/", waiting_for)
-shell.count_at("/sheets/", waiting_count)
-shell.count_at(shell.NOTICES, unread_count)

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from weilu.accounts.models import Organisation, Person, RoleHolding
-from weilu.kernel.statements import Prepared, change, insert, slot
+from weilu.kernel.statements import Prepared, change, insert, many, slot, slots
 from weilu.kernel.times import now
 from weilu.notify.models import Notice
 
@@ -30,6 +30,27 @@ def test_it_reads_related_rows_and_named_columns_as_well(cast, django_assert_num
     with django_assert_num_queries(2):
         assert [person.organisation.code for person in people(id=cast.wang.id)] == ["JZ"]
         assert names(org=cast.jz.id) == expected
+
+
+def test_a_list_of_values_and_an_uid_are_given_like_one_value(cast):
+    two = Prepared(lambda: Organisation.objects.filter(id__in=slots("id", 2)).order_by("id"))
+    one = Prepared(lambda: Organisation.objects.filter(uid=slot("uid")))
+    held = Prepared(lambda: RoleHolding.objects.filter(owner__id__in=slots("owner", 2)).order_by("id"))
+
+    assert two(**many("id", [cast.jz.id, cast.hc.id])) == sorted([cast.jz, cast.hc], key=lambda row: row.id)
+    assert one(uid=cast.bl.uid) == [cast.bl]
+    assert held(**many("owner", [cast.jz.id, cast.hn.id])) == list(
+        RoleHolding.objects.filter(owner__in=[cast.jz, cast.hn]).order_by("id")
+    )
+
+
+def test_it_counts_as_its_queryset_does(cast):
+    three = Prepared(lambda: RoleHolding.objects.filter(owner=slot("owner")).order_by("-id")[:3])
+    every = Prepared(lambda: RoleHolding.objects.filter(owner=slot("owner")))
+
+    assert three.count(owner=cast.jz.id) == 3
+    assert every.count(owner=cast.jz.id) == RoleHolding.objects.filter(owner=cast.jz).count()
+    assert every.count(owner=0) == 0
 
 
 def test_an_instant_is_compared_as_an_instant(cast):

@@ -3,6 +3,7 @@
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 
 from django.db.models import Q
 
@@ -10,6 +11,7 @@ from weilu.accounts.credentials import SecondFactor
 from weilu.accounts.models import Grant, Organisation, Person, RoleHolding
 from weilu.accounts.roles import ROLES, Role
 from weilu.kernel.refused import NotVisible
+from weilu.kernel.statements import Prepared, many, slots
 from weilu.kernel.times import now
 from weilu.ui.about import Helper
 
@@ -146,8 +148,14 @@ def roles_of(person: Person, reader: Person) -> list[Towards]:
 
 def owner_names(person: Person) -> list[str]:
     """Short names of the customers whose work `person` sees, for the organisation switch."""
-    names = Organisation.objects.filter(id__in=person.owner_ids).order_by("code")
-    return list(names.values_list("short_name", flat=True))
+    owners = person.owner_ids
+    return _names(len(owners))(**many("owner", owners)) if owners else []
+
+
+@cache
+def _names(owners: int) -> Prepared[str]:
+    names = Organisation.objects.filter(id__in=slots("owner", owners)).order_by("code")
+    return Prepared(lambda: names.values_list("short_name", flat=True))
 
 
 def holders(person: Person, role: str) -> list[Helper]:

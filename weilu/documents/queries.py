@@ -9,9 +9,13 @@ from weilu.accounts.models import Department, Grant, Organisation, Person
 from weilu.documents import rules
 from weilu.documents.models import OVERSEE, Document, Documents, Receipt, Version, today
 from weilu.kernel.refused import NotVisible
+from weilu.kernel.statements import Prepared, slot
 from weilu.kernel.times import now
 
 MOST = 1000
+UNCONFIRMED = Prepared(
+    lambda: Receipt.objects.filter(person=slot("person"), confirmed_at=None).values_list("id", flat=True)[:1]
+)
 
 
 def documents_of(person: Person, *, waiting: bool = False, before: int | None = None) -> Documents:
@@ -31,6 +35,8 @@ def documents_of(person: Person, *, waiting: bool = False, before: int | None = 
 
 def waiting_count(person: Person) -> int:
     """How many documents wait for `person` to confirm that they have come."""
+    if not UNCONFIRMED(person=person.id):
+        return 0
     mine = Receipt.objects.filter(version=OuterRef("current"), person=person, confirmed_at=None)
     return int(Document.objects.visible_to(person).filter(Exists(mine))[:MOST].count())
 

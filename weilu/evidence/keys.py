@@ -29,15 +29,16 @@ def key_file(origin: str = "") -> Path:
     return Path(settings.CONFIG.data_dir) / "keys" / named
 
 
-def present_file() -> Path:
-    """Where the key of the log's present name lies."""
-    origin = log_origin()
+def present_file(origin: str = "") -> Path:
+    """Where the key of the log `origin` lies, by default of its present name."""
+    origin = origin or log_origin()
     return key_file("" if origin == settings.CONFIG.log_origin else origin)
 
 
 def log_key() -> tuple[Ed25519PrivateKey, VerifierKey]:
     """The private key and the public one; raises Refused when the file is unreadable or another log's."""
-    return kept_key(log_origin(), present_file())
+    origin = log_origin()
+    return kept_key(origin, present_file(origin))
 
 
 def kept_key(wanted: str, place: Path) -> tuple[Ed25519PrivateKey, VerifierKey]:

@@ -7,10 +7,11 @@ every step of a run does is said through this file; everything else uses the ORM
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Expression, Field, Model, QuerySet
@@ -22,6 +23,19 @@ M = TypeVar("M", bound=Model)
 def slot(name: str) -> Any:
     """A value that is not known yet: stands in a filter, and is given by its name at each call."""
     return _Slot(name)
+
+
+def slots(name: str, count: int) -> list[Any]:
+    """`count` slots for the values of a list, to be given as `many(name, values)`.
+
+    A relation takes them by its key (`owner__id__in`): Django would make numbers of them at once otherwise.
+    """
+    return [slot(f"{name}{place}") for place in range(count)]
+
+
+def many(name: str, values: Iterable[Any]) -> dict[str, Any]:
+    """The values of `slots` of this name."""
+    return {f"{name}{place}": value for place, value in enumerate(values)}
 
 
 class _Slot(Expression):
@@ -37,7 +51,7 @@ class Prepared(Generic[Row]):
     """A queryset with slots, composed at its first use in a thread.
 
     `PEOPLE = Prepared(lambda: Person.objects.filter(name=slot("name")))`, then `PEOPLE(name="王")`
-    reads its rows, as the queryset would. A slot takes an integer, a text, a truth or an aware instant.
+    reads its rows, as the queryset would. A slot takes an integer, a text, a truth, a UUID or an aware instant.
     """
 
     def __init__(self, compose: Callable[[], QuerySet[Any, Row]]) -> None:
@@ -46,9 +60,16 @@ class Prepared(Generic[Row]):
 
     def __call__(self, **given: Any) -> list[Row]:
         rows, compiler, sql, params = self._composed()
-        bound = [_bound(given[one.name]) if isinstance(one, _Slot) else one for one in params]
+        bound = _filled(params, given)
         compiler.as_sql = lambda *_args, **_options: (sql, bound)
         return list(rows)
+
+    def count(self, **given: Any) -> int:
+        """How many rows there are; none of them is read."""
+        _rows, _compiler, sql, params = self._composed()
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT COUNT(*) FROM ({sql}) AS counted", _filled(params, given))  # noqa: S608
+            return int(cursor.fetchone()[0])
 
     def _composed(self) -> tuple[Iterator[Row], Any, str, tuple[Any, ...]]:
         if not hasattr(self._kept, "all"):
@@ -120,5 +141,13 @@ def _quoted(name: str | None) -> str:
     return str(connection.ops.quote_name(str(name)))
 
 
+def _filled(params: Iterable[Any], given: dict[str, Any]) -> list[Any]:
+    return [_bound(given[one.name]) if isinstance(one, _Slot) else one for one in params]
+
+
 def _bound(value: Any) -> Any:
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
+        return value.hex
+    return value

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from heapq import merge
 from typing import Any
 from uuid import UUID
@@ -15,10 +16,11 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from weilu.accounts.models import Person
+from weilu.kernel.statements import Prepared, many, slot, slots
 from weilu.kernel.times import now
 from weilu.process.filters import Filters, narrow, unindexed
 from weilu.process.kept import Watch
-from weilu.process.models import Fact, Opinion, Seat, WorkItem
+from weilu.process.models import Fact, Opinion, Seat, WorkItem, absent_for
 from weilu.process.queries import CAP, PAGE, Row, _rows
 from weilu.process.search import key_of
 
@@ -47,6 +49,19 @@ def seen(rows: QuerySet[Any], person: Person, owner: str = "item__owner_id") -> 
 def waiting_for(person: Person) -> QuerySet[Seat]:
     """What waits for `person`, the earliest due first, undated last; over the partial index of open seats."""
     return seen(Seat.objects.open_to(person), person).order_by("due_at", "id")
+
+
+@cache
+def _own(owners: int) -> Prepared[tuple[UUID, str]]:
+    """What waits for somebody who sees so many customers and stands in for nobody: what every page counts."""
+
+    def compose() -> QuerySet[Any, tuple[UUID, str]]:
+        seats = Seat.objects.filter(person=slot("person"), open=True).alias(customer=unindexed("item__owner_id"))
+        mine = seats.filter(customer__in=slots("owner", owners)).order_by("due_at", "id")
+        named: QuerySet[Any, tuple[UUID, str]] = mine.values_list("item__uid", "item__kind")
+        return named[:CAP]
+
+    return Prepared(compose)
 
 
 def _todo(person: Person, filters: Filters, after: str, limit: int) -> list[Entry]:
@@ -154,7 +169,16 @@ def counts(person: Person) -> dict[str, int]:
 
 def todo_count(person: Person) -> int:
     """How many items wait for `person`, to CAP at most."""
-    return waiting_for(person)[:CAP].count()
+    if absent_for(person) or not person.owner_ids:
+        return waiting_for(person)[:CAP].count()
+    return _own(len(person.owner_ids)).count(person=person.id, **many("owner", person.owner_ids))
+
+
+def _queue(person: Person) -> list[tuple[UUID, str]]:
+    """Uid and kind of what waits for `person`, in order, to CAP at most."""
+    if absent_for(person) or not person.owner_ids:
+        return list(waiting_for(person).values_list("item__uid", "item__kind")[:CAP])
+    return _own(len(person.owner_ids))(person=person.id, **many("owner", person.owner_ids))
 
 
 def counts_of_filters(person: Person, wanted: Sequence[Filters], total: int) -> list[int | None]:
@@ -200,8 +224,8 @@ class Place:
 
 
 def place_of(person: Person, item: WorkItem) -> Place:
-    """The place of `item` among the first CAP that wait; one query."""
-    queue = list(waiting_for(person).values_list("item__uid", "item__kind")[:CAP])
+    """The place of `item` among the first CAP that wait."""
+    queue = _queue(person)
     at = next((place for place, (uid, _kind) in enumerate(queue) if uid == item.uid), -1)
     previous = queue[at - 1] if at > 0 else None
     return Place(at + 1, len(queue), previous, queue[at + 1] if at + 1 < len(queue) else None)

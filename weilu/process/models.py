@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from weilu.accounts.models import Owned, OwnedRows, Person
+from weilu.kernel.statements import Prepared, slot
 from weilu.kernel.times import now
 from weilu.systems.models import System
 
@@ -107,9 +108,8 @@ class Seats(models.QuerySet[Any]):
 
     def open_to(self, person: Person | int) -> Seats:
         """The open seats of `person`, and of those for whom they stand in now; whether they see them is asked apart."""
-        absent = Delegation.objects.in_force(now()).filter(delegate=person)
         theirs = Q()
-        for absentee, owner in absent.values_list("person_id", "owner_id"):
+        for absentee, owner in absent_for(person):
             theirs |= Q(person=absentee, item__owner=owner, personal=False)
         if not theirs:
             return self.filter(person=person, open=True)
@@ -218,6 +218,18 @@ class Delegation(Owned):
 
     class Meta:
         indexes = [models.Index(fields=["delegate", "until"], name="stands_in_now")]
+
+
+ABSENT = Prepared(
+    lambda: (
+        Delegation.objects.in_force(slot("at")).filter(delegate=slot("delegate")).values_list("person_id", "owner_id")
+    )
+)
+
+
+def absent_for(person: Person | int) -> list[tuple[int, int]]:
+    """For whom `person` stands in now, and towards which customer: ids of both."""
+    return ABSENT(delegate=person if isinstance(person, int) else person.id, at=now())
 
 
 class Copy(models.Model):

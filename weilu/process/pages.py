@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from weilu.accounts.models import Person
+from weilu.kernel.statements import Prepared, slot
 from weilu.kernel.times import now
 from weilu.process.kept import Watch
 from weilu.process.lists import Gates, place_of, todo_count
@@ -21,6 +22,7 @@ from weilu.process.queries import ItemView, Row
 from weilu.process.vocabulary import kind_of
 from weilu.ui.retold import retold
 
+WATCHED = Prepared(lambda: Watch.objects.filter(person=slot("person"), item=slot("item")).values_list("id", flat=True))
 TABS = (
     ("todo", gettext_lazy("待办")),
     ("done", gettext_lazy("已办")),
@@ -198,4 +200,4 @@ def waiting_for(person: Person) -> int:
 
 def watches(person: Person, item: WorkItem) -> bool:
     """Whether `person` follows the item."""
-    return Watch.objects.filter(person=person, item=item).exists()
+    return bool(WATCHED(person=person.id, item=item.id))

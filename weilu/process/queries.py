@@ -23,6 +23,25 @@ AGREED = Prepared(
 FACTS = Prepared(
     lambda: Fact.objects.filter(item=slot("item")).order_by("id").values_list("key", "subject", "holds", "proof")
 )
+# What the page of every item reads.
+VISITS = Prepared(lambda: StepVisit.objects.filter(item=slot("item")).order_by("id"))
+OPINIONS = Prepared(
+    lambda: (
+        Opinion.objects.filter(item=slot("item"))
+        .select_related("person__organisation", "on_behalf", "visit", "withdrawal")
+        .order_by("-at", "-id")
+    )
+)
+EVENTS = Prepared(
+    lambda: Event.objects.filter(item=slot("item")).select_related("actor__organisation").order_by("-at", "-id")
+)
+PLACES = Prepared(
+    lambda: (
+        Seat.objects.filter(Q(open=True) | Q(part__in=Seat.ADDED), item=slot("item"))
+        .order_by("id")
+        .select_related("person__organisation", "visit", "asked_by")
+    )
+)
 PAGE = 50
 CAP = 1000  # counts beyond it are shown as 1000+
 
@@ -202,15 +221,8 @@ class ItemView:
 def item_view(item: WorkItem, person: Person) -> ItemView:
     """What `person` sees of an item they were allowed to fetch."""
     flow = parse_flow(item.flow.source)
-    visits = list(StepVisit.objects.filter(item=item).order_by("id"))
-    opinions = list(
-        Opinion.objects.filter(item=item)
-        .select_related("person__organisation", "on_behalf", "visit", "withdrawal")
-        .order_by("-at", "-id")
-    )
-    events = list(Event.objects.filter(item=item).select_related("actor__organisation").order_by("-at", "-id"))
-    places = Seat.objects.filter(Q(open=True) | Q(part__in=Seat.ADDED), item=item).order_by("id")
-    known = list(places.select_related("person__organisation", "visit", "asked_by"))
+    visits, opinions = VISITS(item=item.id), OPINIONS(item=item.id)
+    events, known = EVENTS(item=item.id), PLACES(item=item.id)
     seats = [one for one in known if one.open]
     seat = next((one for one in seats if one.person_id == person.id), None)
     behalf = None
