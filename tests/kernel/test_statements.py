@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from weilu.accounts.models import Organisation, Person, RoleHolding
-from weilu.kernel.statements import Prepared, change, insert, many, slot, slots
+from weilu.kernel.statements import Prepared, PreparedFor, change, insert, slot
 from weilu.kernel.times import now
 from weilu.notify.models import Notice
 
@@ -33,15 +33,29 @@ def test_it_reads_related_rows_and_named_columns_as_well(cast, django_assert_num
 
 
 def test_a_list_of_values_and_an_uid_are_given_like_one_value(cast):
-    two = Prepared(lambda: Organisation.objects.filter(id__in=slots("id", 2)).order_by("id"))
+    those = PreparedFor(lambda ids: Organisation.objects.filter(id__in=ids).order_by("id"))
     one = Prepared(lambda: Organisation.objects.filter(uid=slot("uid")))
-    held = Prepared(lambda: RoleHolding.objects.filter(owner__id__in=slots("owner", 2)).order_by("id"))
+    held = PreparedFor(lambda owners: RoleHolding.objects.filter(owner__id__in=owners, role=slot("role")))
 
-    assert two(**many("id", [cast.jz.id, cast.hc.id])) == sorted([cast.jz, cast.hc], key=lambda row: row.id)
-    assert one(uid=cast.bl.uid) == [cast.bl]
-    assert held(**many("owner", [cast.jz.id, cast.hn.id])) == list(
-        RoleHolding.objects.filter(owner__in=[cast.jz, cast.hn]).order_by("id")
+    assert those([cast.jz.id, cast.hc.id]) == sorted([cast.jz, cast.hc], key=lambda row: row.id)
+    assert those([cast.bl.id]) == [cast.bl]
+    assert those({cast.jz.id, cast.hc.id, cast.bl.id}) == list(
+        Organisation.objects.filter(id__in=[cast.jz.id, cast.hc.id, cast.bl.id]).order_by("id")
     )
+    assert one(uid=cast.bl.uid) == [cast.bl]
+    assert (
+        held.count([cast.jz.id, cast.hn.id], role="engineer")
+        == RoleHolding.objects.filter(owner__in=[cast.jz, cast.hn], role="engineer").count()
+        > 0
+    )
+
+
+def test_an_empty_list_finds_nothing_and_asks_nothing(cast, django_assert_num_queries):
+    those = PreparedFor(lambda ids: Organisation.objects.filter(id__in=ids))
+
+    with django_assert_num_queries(0):
+        assert those([]) == []
+        assert those.count([]) == 0
 
 
 def test_it_counts_as_its_queryset_does(cast):

@@ -3,7 +3,6 @@
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import cache
 
 from django.db.models import Q
 
@@ -11,9 +10,13 @@ from weilu.accounts.credentials import SecondFactor
 from weilu.accounts.models import Grant, Organisation, Person, RoleHolding
 from weilu.accounts.roles import ROLES, Role
 from weilu.kernel.refused import NotVisible
-from weilu.kernel.statements import Prepared, many, slots
+from weilu.kernel.statements import PreparedFor
 from weilu.kernel.times import now
 from weilu.ui.about import Helper
+
+SHORT_NAMES = PreparedFor(
+    lambda owners: Organisation.objects.filter(id__in=owners).order_by("code").values_list("short_name", flat=True)
+)
 
 
 @dataclass
@@ -148,14 +151,7 @@ def roles_of(person: Person, reader: Person) -> list[Towards]:
 
 def owner_names(person: Person) -> list[str]:
     """Short names of the customers whose work `person` sees, for the organisation switch."""
-    owners = person.owner_ids
-    return _names(len(owners))(**many("owner", owners)) if owners else []
-
-
-@cache
-def _names(owners: int) -> Prepared[str]:
-    names = Organisation.objects.filter(id__in=slots("owner", owners)).order_by("code")
-    return Prepared(lambda: names.values_list("short_name", flat=True))
+    return SHORT_NAMES(person.owner_ids)
 
 
 def holders(person: Person, role: str) -> list[Helper]:

@@ -1,7 +1,6 @@
 """What pages read of changes; no function here writes."""
 
 from dataclasses import dataclass
-from functools import cache
 from uuid import UUID
 
 from django.db.models import Prefetch, prefetch_related_objects
@@ -21,13 +20,18 @@ from weilu.changes.models import (
 )
 from weilu.execution.models import Run
 from weilu.kernel.refused import NotVisible
-from weilu.kernel.statements import Prepared, many, slot, slots
+from weilu.kernel.statements import Prepared, PreparedFor, slot
 from weilu.process.models import WorkItem
 from weilu.process.queries import ItemView, item_view
 from weilu.systems.models import Installation
 
 MOST_TEMPLATES = 200
 # What the page of every change reads.
+ITEMS = PreparedFor(
+    lambda owners: WorkItem.objects.filter(uid=slot("uid"), owner__id__in=owners).select_related(
+        "system", "flow", "owner", "requester__organisation"
+    )
+)
 CHANGES = Prepared(lambda: Change.objects.filter(item=slot("item")).select_related("installation", "follows__item"))
 NEEDS = Prepared(
     lambda: NeedVersion.objects.filter(change=slot("change")).select_related("author__organisation").order_by("-number")
@@ -59,28 +63,16 @@ class ChangeView:
 
 def change_of(person: Person, uid: UUID | str) -> Change:
     """The change whose item has this uid; raises NotVisible whether it is hidden or does not exist."""
-    for item in _items(person, uid):
-        found: Change
-        for found in CHANGES(item=item.id):
-            found.item = item
-            return found
-    raise NotVisible(str(uid))
-
-
-def _items(person: Person, uid: UUID | str) -> list[WorkItem]:
-    """The item of this uid, if `person` may see it."""
     try:
-        asked = UUID(str(uid))
+        items = ITEMS(person.owner_ids, uid=UUID(str(uid)))
     except ValueError:
-        return []
-    return _visible(len(person.owner_ids))(uid=asked, **many("owner", person.owner_ids)) if person.owner_ids else []
-
-
-@cache
-def _visible(owners: int) -> Prepared[WorkItem]:
-    """One item by its uid, for somebody who sees so many customers."""
-    whole = WorkItem.objects.select_related("system", "flow", "owner", "requester__organisation")
-    return Prepared(lambda: whole.filter(uid=slot("uid"), owner__id__in=slots("owner", owners)))
+        items = []
+    changes = CHANGES(item=items[0].id) if items else []
+    if not changes:  # hidden, none, or of another kind
+        raise NotVisible(str(uid))
+    found: Change = changes[0]
+    found.item = items[0]
+    return found
 
 
 def change_view(person: Person, uid: UUID | str) -> ChangeView:

@@ -90,25 +90,14 @@ def look(folder: Path, seen: int) -> Seen:
     Only asked on the machine and in the life of it where the attempt was started.
     """
     child = _children.get(folder)
-    alive = child is not None and child.poll() is None
-    told = folder / "launched.json"
-    if not told.exists():
-        if alive:
-            return Seen("running", seen=seen)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if launch.mark(folder, {"void": True}):
-            return Seen("never", seen=seen)
-    launched = json.loads(told.read_text())
-    if launched.get("void"):
+    state = launch.state(folder, child is not None and child.poll() is None, folder / "artifacts" / "a" / "rc")
+    if state == "never":
         return Seen("never", seen=seen)
-    alive = launch.start_time(int(launched["pid"])) == launched["since"]
-    finished = (folder / "artifacts" / "a" / "rc").exists()
     found = _output(folder)
-    if finished:
+    found.state = state
+    if state == "finished":
         _children.pop(folder, None)
         _conclude(found, folder)
-    else:
-        found.state = "running" if alive else "lost"
     found.lines, found.seen = found.lines[seen:], len(found.lines)
     return found
 
@@ -127,7 +116,6 @@ def _output(folder: Path) -> Seen:
 
 def _conclude(found: Seen, folder: Path) -> None:
     """Ansible has ended: `finished` with the step's result, or with what kept it from one, else `lost`."""
-    found.state = "finished"
     if found.result:
         return
     trouble, lost = _trouble(folder)
@@ -151,9 +139,7 @@ def _trouble(folder: Path) -> tuple[list[str], bool]:
 
 def stop(folder: Path) -> None:
     """End an attempt that takes too long, with everything it started."""
-    launched = json.loads((folder / "launched.json").read_text())
-    pid = int(launched.get("pid", 0))
-    if pid and launch.start_time(pid) == launched["since"]:
+    if pid := launch.living(folder):
         for each in (*_descendants(pid), pid):
             with suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)

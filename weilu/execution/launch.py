@@ -1,4 +1,6 @@
-"""Becomes ansible-runner for one attempt, once and only once. A program of its own: standard library only.
+"""Becomes ansible-runner for one attempt, once and only once; tells of an attempt whether it goes on.
+
+A program of its own: standard library only.
 
 `launched.json` is put in place by a hard link, which fails when it exists. A worker that takes
 over and finds no such file puts a void one there instead: then this program ends without having
@@ -34,6 +36,34 @@ def mark(folder: Path, content: dict[str, object]) -> bool:
     finally:
         scratch.unlink()
     return True
+
+
+def state(folder: Path, starter_lives: bool, end: Path) -> str:
+    """`running`, `finished`, `lost` in its middle, or `never` begun, and then it never will.
+
+    `starter_lives`: the process that was to begin it is a child of ours and lives; `end` is there once it is over.
+    Only asked on the machine and in the life of it where the attempt was started.
+    """
+    if not (folder / "launched.json").exists():
+        if starter_lives:
+            return "running"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if mark(folder, {"void": True}):
+            return "never"
+    launched = json.loads((folder / "launched.json").read_text())
+    if launched.get("void"):
+        return "never"
+    alive = start_time(int(launched["pid"])) == launched["since"]  # before its end is looked for
+    if end.exists():
+        return "finished"
+    return "running" if alive else "lost"
+
+
+def living(folder: Path) -> int:
+    """The process of an attempt; 0 when it is over or never was."""
+    launched = json.loads((folder / "launched.json").read_text())
+    pid = int(launched.get("pid", 0))
+    return pid if pid and start_time(pid) == launched["since"] else 0
 
 
 def main(folder: Path, program: str) -> None:

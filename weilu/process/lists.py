@@ -5,10 +5,9 @@ Each goes on by the key of its last row, and is narrowed by the same filters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from heapq import merge
 from typing import Any
 from uuid import UUID
@@ -16,7 +15,7 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from weilu.accounts.models import Person
-from weilu.kernel.statements import Prepared, many, slot, slots
+from weilu.kernel.statements import PreparedFor, slot
 from weilu.kernel.times import now
 from weilu.process.filters import Filters, narrow, unindexed
 from weilu.process.kept import Watch
@@ -37,31 +36,32 @@ def rows(person: Person, name: str, filters: Filters = NONE, after: str = "", li
 
 
 def seen(rows: QuerySet[Any], person: Person, owner: str = "item__owner_id") -> QuerySet[Any]:
-    """Those `rows` whose customer `person` sees, where their own index has found them already.
+    """Those `rows` whose customer `person` sees, where their own index has found them already."""
+    return of_customers(rows, person.owner_ids, owner)
+
+
+def of_customers(rows: QuerySet[Any], owners: Collection[Any], owner: str = "item__owner_id") -> QuerySet[Any]:
+    """Those `rows` whose customer is one of `owners` (ids, or slots for them).
 
     The sum keeps both databases from beginning at the customer, who owns a million items; without statistics
     they would.
     """
-    found: QuerySet[Any] = rows.alias(customer=unindexed(owner)).filter(customer__in=person.owner_ids)
+    found: QuerySet[Any] = rows.alias(customer=unindexed(owner)).filter(customer__in=owners)
     return found
+
+
+def _own(owners: list[Any]) -> QuerySet[Seat, tuple[UUID, str]]:
+    seats = of_customers(Seat.objects.filter(person=slot("person"), open=True), owners)
+    named: QuerySet[Seat, tuple[UUID, str]] = seats.order_by("due_at", "id").values_list("item__uid", "item__kind")
+    return named[:CAP]
+
+
+OWN = PreparedFor(_own)  # what waits for somebody who stands in for nobody; counted on every page
 
 
 def waiting_for(person: Person) -> QuerySet[Seat]:
     """What waits for `person`, the earliest due first, undated last; over the partial index of open seats."""
     return seen(Seat.objects.open_to(person), person).order_by("due_at", "id")
-
-
-@cache
-def _own(owners: int) -> Prepared[tuple[UUID, str]]:
-    """What waits for somebody who sees so many customers and stands in for nobody: what every page counts."""
-
-    def compose() -> QuerySet[Any, tuple[UUID, str]]:
-        seats = Seat.objects.filter(person=slot("person"), open=True).alias(customer=unindexed("item__owner_id"))
-        mine = seats.filter(customer__in=slots("owner", owners)).order_by("due_at", "id")
-        named: QuerySet[Any, tuple[UUID, str]] = mine.values_list("item__uid", "item__kind")
-        return named[:CAP]
-
-    return Prepared(compose)
 
 
 def _todo(person: Person, filters: Filters, after: str, limit: int) -> list[Entry]:
@@ -169,16 +169,16 @@ def counts(person: Person) -> dict[str, int]:
 
 def todo_count(person: Person) -> int:
     """How many items wait for `person`, to CAP at most."""
-    if absent_for(person) or not person.owner_ids:
+    if absent_for(person):
         return waiting_for(person)[:CAP].count()
-    return _own(len(person.owner_ids)).count(person=person.id, **many("owner", person.owner_ids))
+    return OWN.count(person.owner_ids, person=person.id)
 
 
 def _queue(person: Person) -> list[tuple[UUID, str]]:
     """Uid and kind of what waits for `person`, in order, to CAP at most."""
-    if absent_for(person) or not person.owner_ids:
+    if absent_for(person):
         return list(waiting_for(person).values_list("item__uid", "item__kind")[:CAP])
-    return _own(len(person.owner_ids))(person=person.id, **many("owner", person.owner_ids))
+    return OWN(person.owner_ids, person=person.id)
 
 
 def counts_of_filters(person: Person, wanted: Sequence[Filters], total: int) -> list[int | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.db import models
@@ -21,10 +20,10 @@ from weilu.process.models import WorkItem
 class Sheets(OwnedRows):
     def awaiting(self, person: Person) -> Sheets:
         """Sheets that name `person` as a signer, that this side has not signed or whose overtime is unanswered."""
-        return self.asking(person.id, person.owner_ids)
+        return self.visible_to(person).asking(person.id)
 
-    def asking(self, person: Any, owners: Iterable[Any]) -> Sheets:
-        """`awaiting`, for the id of a person and of the customers they see; slots do as well."""
+    def asking(self, person: Any) -> Sheets:
+        """Those of these that wait for the person with this id, or for whoever a slot will name."""
         signed = SheetSignature.objects.filter(sheet=OuterRef(OuterRef("pk"))).values("side")
         signer = SheetSigner.objects.filter(sheet=OuterRef("pk"), person=person)
         unsigned = Q(Exists(signer.exclude(side__in=signed)), state=RecordSheet.State.FROZEN)
@@ -32,7 +31,7 @@ class Sheets(OwnedRows):
             OvertimeAnswer.objects.filter(sheet=OuterRef("pk"))
         )
         asked = Q(Exists(signer.filter(side=Side.CUSTOMER)), over, state__in=["frozen", "signed", "refused"])
-        return self.filter(unsigned | asked, owner__id__in=owners)
+        return self.filter(unsigned | asked)
 
 
 def new_token() -> str:

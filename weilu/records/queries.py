@@ -1,16 +1,17 @@
 """What the list of sheets and the rail show."""
 
-from functools import cache
-
 from weilu.accounts.models import Person
 from weilu.documents.printing import print_form
 from weilu.kernel.refused import NotVisible
-from weilu.kernel.statements import Prepared, many, slot, slots
+from weilu.kernel.statements import PreparedFor, slot
 from weilu.process.models import WorkItem
 from weilu.records.models import RecordSheet, Sheets
 from weilu.records.paper import sheet_form
 
 MOST = 1000  # counts say 1000+ from here on
+AWAITING = PreparedFor(  # counted on every page
+    lambda owners: RecordSheet.objects.filter(owner__id__in=owners).asking(slot("person"))[:MOST]
+)
 
 
 def sheets_of(person: Person, *, waiting: bool = False, before: int | None = None) -> Sheets:
@@ -24,14 +25,7 @@ def sheets_of(person: Person, *, waiting: bool = False, before: int | None = Non
 
 def waiting_count(person: Person) -> int:
     """How many sheets wait for the signature of `person`."""
-    owners = person.owner_ids
-    return _asking(len(owners)).count(person=person.id, **many("owner", owners)) if owners else 0
-
-
-@cache
-def _asking(owners: int) -> Prepared[RecordSheet]:
-    """What every page counts, for somebody who sees so many customers."""
-    return Prepared(lambda: RecordSheet.objects.asking(slot("person"), slots("owner", owners))[:MOST])
+    return AWAITING.count(person.owner_ids, person=person.id)
 
 
 def side_of(person: Person, sheet: RecordSheet) -> str:

@@ -77,8 +77,9 @@ def trouble() -> str:
             capture_output=True,
             text=True,
             env={"PATH": "/usr/bin:/bin"},
+            timeout=30,
         )
-    except OSError as problem:
+    except (OSError, subprocess.TimeoutExpired) as problem:
         return str(problem)
     return done.stderr.strip() or "bwrap" if done.returncode else ""
 
@@ -241,28 +242,15 @@ def state(folder: Path) -> str:
 
     Only asked on the machine and in the life of it where the call was begun.
     """
-    if outcome(folder):
+    guarding = _guards.get(folder)
+    found = launch.state(folder, guarding is not None and guarding.poll() is None, folder / "outcome.json")
+    if found == "finished":
         _guards.pop(folder, None)
-        return "finished"
-    known = _guards.get(folder)
-    if not (folder / "launched.json").exists():
-        if known is not None and known.poll() is None:
-            return "running"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if launch.mark(folder, {"void": True}):
-            return "never"
-    told = json.loads((folder / "launched.json").read_text())
-    if told.get("void"):
-        return "never"
-    if launch.start_time(int(told["pid"])) == told["since"]:
-        return "running"
-    return "finished" if outcome(folder) else "lost"
+    return found
 
 
 def stop(folder: Path) -> None:
     """End a call with everything it started here; what it began on its hosts goes on there."""
-    told = json.loads((folder / "launched.json").read_text())
-    pid = int(told.get("pid", 0))
-    if pid and launch.start_time(pid) == told["since"]:
+    if pid := launch.living(folder):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
