@@ -7,6 +7,7 @@ import pytest
 
 from demo.channel import Channel, build_channel
 from tests.cast import Cast, make_change, make_installation
+from tests.changes.steps import bring
 from weilu.changes.models import Change
 from weilu.demo import publish_kinds
 from weilu.systems.models import Installation
@@ -39,3 +40,11 @@ def kinds(cast: Cast, installation: Installation) -> Installation:
 @pytest.fixture
 def change(cast: Cast, installation: Installation) -> Change:
     return make_change(cast, installation)
+
+
+@pytest.fixture
+def three(cast: Cast, installation: Installation) -> list[Change]:
+    """三项 of 王: the first before its confirmation of the need, the others before their analysis."""
+    made = [make_change(cast, installation, title) for title in ("第一项", "第二项", "第三项")]
+    bring(cast, made[0], "need")
+    return made

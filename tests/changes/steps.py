@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from django.test import Client
+
 from tests.cast import Cast, plan_fields
 from tests.records.builders import sign
+from weilu.accounts.models import Person
 from weilu.changes.actions import give_feedback, order_upgrade, submit_analysis, submit_plan
 from weilu.changes.models import Change, PlanVersion
 from weilu.changes.standard_actions import propose_template, schedule_standard
@@ -125,3 +128,9 @@ def visits(change: Change) -> list[tuple[str, int, str]]:
     return list(
         StepVisit.objects.filter(item_id=change.item_id).order_by("id").values_list("step", "ordinal", "outcome")
     )
+
+
+def signed_in(person: Person) -> Client:
+    client = Client()
+    client.force_login(Person.objects.get(id=person.id))
+    return client
