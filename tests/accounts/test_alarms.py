@@ -1,11 +1,13 @@
 """Alarms (OPS-9): the security office is told once, not again and again; thresholds are the organisation's."""
 
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
 
 from tests.accounts.test_people_pages import signed_in
 from tests.cast import Cast
@@ -16,7 +18,7 @@ from weilu.accounts.models import Organisation, Person
 from weilu.accounts.register import note
 from weilu.accounts.watched import Alarm, SecurityEvent
 from weilu.evidence.models import Staged, Witness
-from weilu.jobs.models import Job
+from weilu.jobs.models import Job, Process
 from weilu.jobs.worker import plan_repeated, work_once
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
@@ -83,7 +85,11 @@ def test_a_lock_and_many_failures_from_one_address_are_told(cast: Cast):
 def test_a_closed_alarm_is_raised_again_only_by_what_comes_later(cast: Cast):
     turned_down(cast.wang, 5)
     (alarm,) = raise_alarms(cast.jz)
-    close_alarm(anew(cast.wu), alarm, words="王敏不熟悉新流程，已教")
+    close_alarm(anew(cast.wu), alarm, verdict="harmless", words="王敏不熟悉新流程，已教")
+    said = {"verdict": "harmless", "words": "王敏不熟悉新流程，已教"}
+    assert Staged.objects.filter(kind="accounts.alarm_closed").get().said["data"] == said | {
+        "alarm": str(alarm.uid), "rule": "refused", "count": 5,
+    }  # fmt: skip
     assert raised(cast.jz) == []
 
     SecurityEvent.objects.update(last_at=now() - timedelta(minutes=1))  # before it was closed
@@ -91,7 +97,8 @@ def test_a_closed_alarm_is_raised_again_only_by_what_comes_later(cast: Cast):
     turned_down(cast.wang, 5)
     assert raised(cast.jz) == [("refused", "王敏", "", 5)]
     assert len(told(cast.wu)) == 2
-    assert refusal_of(lambda: close_alarm(anew(cast.wu), alarm, words="再说一次")) == Refusal("这个告警已经处理过")
+    again = refusal_of(lambda: close_alarm(anew(cast.wu), alarm, verdict="attack", words="再说一次"))
+    assert again == Refusal("这个告警已经处理过")
 
 
 def test_an_alarm_that_was_quiet_for_an_hour_is_raised_anew(cast: Cast):
@@ -148,9 +155,10 @@ def test_nobody_else_sets_thresholds_or_closes_alarms(cast: Cast, who: str):
     by = anew(getattr(cast, who))
     sentence = Refusal("安全监测要由信息安全办或系统管理员看")
     assert refusal_of(lambda: set_alarms(by, cast.jz, **USUAL)) == sentence  # type: ignore[arg-type]
-    assert refusal_of(lambda: close_alarm(by, alarm, words="没事")) == sentence
+    assert refusal_of(lambda: close_alarm(by, alarm, verdict="harmless", words="没事")) == sentence
     before = every_row()
-    assert signed_in(by).post(f"/security/alarms/{alarm.uid}/close", {"words": "没事"}).status_code in (403, 404)
+    form = {"verdict": "harmless", "words": "没事"}
+    assert signed_in(by).post(f"/security/alarms/{alarm.uid}/close", form).status_code in (403, 404)
     assert every_row() == before
 
 
@@ -160,9 +168,15 @@ def test_the_pages_show_close_and_set(cast: Cast):
     wu = signed_in(cast.wu)
     assert "王敏 短时间内 5 次被拒" in wu.get("/security/alarms").content.decode()
 
-    empty = wu.post(f"/security/alarms/{alarm.uid}/close", {"words": " "})
+    close = f"/security/alarms/{alarm.uid}/close"
+    empty = wu.post(close, {"verdict": "misuse", "words": " "})
     assert (empty.status_code, "处理结果没有填写。填好后再提交" in empty.content.decode()) == (422, True)
-    assert wu.post(f"/security/alarms/{alarm.uid}/close", {"words": "已教"}).status_code == 302
+    assert '<option value="misuse" selected>' in empty.content.decode()
+    unsaid = wu.post(close, {"verdict": "worst", "words": "已教"})
+    assert (unsaid.status_code, "没有选性质，选一项再处理" in unsaid.content.decode()) == (422, True)
+    assert 'value="已教"' in unsaid.content.decode()
+    assert Alarm.objects.get().closed_at is None
+    assert wu.post(close, {"verdict": "misuse", "words": "已教"}).status_code == 302
     assert "已教" in wu.get("/security/alarms").content.decode()
 
     given: dict[str, Any] = {"owner": cast.jz.uid} | {name: value for name, value in USUAL.items() if name != "devices"}
@@ -171,6 +185,39 @@ def test_the_pages_show_close_and_set(cast: Cast):
     assert wu.post("/security/settings", given | {"refused": "3", "devices": "on"}).status_code == 302
     assert (rules_of(cast.jz).refused, rules_of(cast.jz).devices) == (3, True)
     assert wu.post("/security/settings", given | {"owner": cast.hn.uid}).status_code == 404
+
+
+def test_what_was_found_to_be_an_attack_or_a_misuse_is_kept_apart_and_exported(cast: Cast):
+    for person, verdict in ((cast.wang, "attack"), (cast.li, "harmless"), (cast.qian, "attack")):
+        turned_down(person, 5)
+        (alarm,) = raise_alarms(cast.jz)
+        close_alarm(anew(cast.wu), alarm, verdict=verdict, words=f"问过{person.name}")
+    wu = signed_in(cast.wu)
+
+    page = wu.get("/security/alarms?kind=attack").content.decode()
+    assert [f"问过{name}" in page for name in ("王敏", "李国华", "钱文远")] == [True, False, True]
+    assert wu.get("/security/alarms?kind=worst").status_code == 400
+
+    wu.post("/looks/purpose", {"key": "security:JZ.xlsx", "purpose": "季度检查", "onward": "/security/alarms"})
+    answer = wu.get("/security/export?list=alarms&kind=attack")
+    rows = list(load_workbook(BytesIO(answer.content)).active.iter_rows(min_row=2, values_only=True))
+    assert [row[5:8] for row in rows] == [
+        ("渗透或攻击", "问过钱文远", "吴静"), ("渗透或攻击", "问过王敏", "吴静"),
+    ]  # fmt: skip
+
+
+def test_a_process_that_stops_without_saying_so_is_told_once(cast: Cast):
+    Process.objects.create(holder="app-01:7:ab", seen=now() - timedelta(minutes=1))
+    Process.objects.create(holder="app-01:6:cd", seen=now() - timedelta(minutes=9), ended_at=now())
+    Process.objects.create(holder="app-01:5:ef", seen=now() - timedelta(days=2))
+    assert raised(cast.jz) == []
+
+    Process.objects.filter(holder="app-01:7:ab").update(seen=now() - timedelta(minutes=3))
+    assert raised(cast.jz) == [("process", "", "app-01:7:ab", 1)]
+    assert raised(cast.jz) == []
+    assert told(cast.wu) == ["安全告警：工作进程 app-01:7:ab 没有正常结束就停了"]
+    close_alarm(anew(cast.wu), Alarm.objects.get(), verdict="fault", words="断电")
+    assert raised(cast.jz) == []
 
 
 def test_a_worker_looks_every_minute(cast: Cast):

@@ -166,7 +166,15 @@ def test_a_security_office_sees_its_own_people_and_who_served_it_then(cast: Cast
 
 
 @pytest.mark.parametrize(
-    "path", ["/security/", "/security/log", "/security/alarms", "/security/export", "/security/settings"]
+    "path",
+    [
+        "/security/",
+        "/security/log",
+        "/security/alarms",
+        "/security/export",
+        "/security/settings",
+        "/security/equipment",
+    ],
 )
 @pytest.mark.parametrize("who", ["wang", "li", "zhao", "qian", "chen", "zhou", "sun"])
 def test_nobody_else_sees_it(cast: Cast, who: str, path: str):

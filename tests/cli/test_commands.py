@@ -158,14 +158,25 @@ def test_serve_answers_and_leaves_no_orphan(home: Path, port: int, how: signal.S
 def test_a_worker_that_dies_is_replaced(home: Path, port: int):
     server = subprocess.Popen([*WEILU, "serve"], env=env(home, PORT=str(port)), stdout=subprocess.DEVNULL)
     try:
-        until(lambda: health(port) == 200 and len(workers(server.pid)) == 1)
+        until(lambda: health(port) == 200 and len(workers(server.pid)) == 1 and len(lives(home)) == 1)
         (first,) = workers(server.pid)
         time.sleep(1)
         os.kill(first, signal.SIGKILL)
-        until(lambda: workers(server.pid) not in ([], [first]))
+        until(lambda: workers(server.pid) not in ([], [first]) and len(lives(home)) == 2)
+        assert [ended for _holder, ended in lives(home)] == [False, False]
     finally:
         server.terminate()
         server.wait(30)
+    assert [(holder.split(":")[1] == str(first), ended) for holder, ended in lives(home)] == [
+        (True, False), (False, True),
+    ]  # fmt: skip
+
+
+def lives(home: Path) -> list[tuple[str, bool]]:
+    """Each worker process that told it lives, and whether it said that it ended."""
+    with sqlite3.connect(home / "data" / "weilu.sqlite3") as link:
+        rows = link.execute("SELECT holder, ended_at IS NOT NULL FROM jobs_process ORDER BY id").fetchall()
+    return [(str(holder), bool(ended)) for holder, ended in rows]
 
 
 def until(true: "object", seconds: float = 40) -> None:

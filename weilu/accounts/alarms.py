@@ -20,6 +20,7 @@ from weilu.evidence.models import Witness
 from weilu.evidence.witnesses import ALARMS
 from weilu.evidence.words import finding_words
 from weilu.jobs.kinds import Doing, Kind
+from weilu.jobs.processes import fell_silent
 from weilu.jobs.rules import Minutes
 from weilu.kernel import text
 from weilu.kernel.actions import action
@@ -29,6 +30,7 @@ from weilu.kernel.times import now
 
 QUIET = timedelta(hours=1)  # an alarm that nobody closed goes on until nothing came for so long
 SILENT = timedelta(hours=1)  # a witness that does not answer for so long is a problem
+LOOKED_BACK = timedelta(days=1)  # for processes that fell silent while no other was there to tell of it
 TURNED_DOWN = (SecurityEvent.Kind.REFUSED, SecurityEvent.Kind.DENIED, SecurityEvent.Kind.HIDDEN)
 LIMITS = {"refused": (1, 1000), "refused_minutes": (1, 1440), "failed": (1, 1000), "failed_minutes": (1, 1440)}
 
@@ -69,16 +71,18 @@ def set_alarms(
 
 
 @action("accounts.close_alarm")
-def close_alarm(by: Person, alarm: Alarm, *, words: str) -> Alarm:
-    """Say what it was; what comes later raises a new one."""
+def close_alarm(by: Person, alarm: Alarm, *, verdict: str, words: str) -> Alarm:
+    """Say what it was, by a word of `Alarm.Verdict` and in one's own; what comes later raises a new one."""
     may_see(by, alarm.owner, "security.manage")
     found = Alarm.objects.select_for_update(of=("self",)).select_related("owner", "person").get(id=alarm.id)
     words = text.line(words, _("处理结果"), field="words", longest=300)
+    if verdict not in Alarm.Verdict.values:
+        raise Refused(_("没有选性质，选一项再处理"), MONITORED, field="verdict")
     if found.closed_at is not None:
         raise Refused(_("这个告警已经处理过"))
-    found.closed_at, found.closed_by, found.words = now(), by, words
-    found.save(update_fields=["closed_at", "closed_by", "words"])
-    data = {"alarm": str(found.uid), "rule": found.rule, "count": found.count, "words": words}
+    found.closed_at, found.closed_by, found.verdict, found.words = now(), by, verdict, words
+    found.save(update_fields=["closed_at", "closed_by", "verdict", "words"])
+    data = {"alarm": str(found.uid), "rule": found.rule, "count": found.count, "verdict": verdict, "words": words}
     stage("accounts.alarm_closed", data, actor=by.actor, org=found.owner.code)
     return found
 
@@ -101,7 +105,7 @@ LOOK = Kind("accounts.look_for_alarms", gettext_noop("查看安全事件并告�
 def raise_alarms(owner: Organisation) -> list[Alarm]:
     """The new alarms of a customer; one that is open only counts on."""
     instant, rules, raised = now(), rules_of(owner), []
-    for sign in [*_many(owner, rules, instant), *_single(owner, rules, instant), *_witnesses(instant)]:
+    for sign in [*_many(owner, rules, instant), *_single(owner, rules, instant), *_of_all(instant)]:
         who = Q(person=sign.person) if sign.person else Q(person=None)
         same = Alarm.objects.filter(who, owner=owner, rule=sign.rule, about=sign.about)
         last = same.order_by("-id").first()
@@ -159,12 +163,14 @@ def _single(owner: Organisation, rules: AlarmRules, instant: datetime) -> Iterat
         yield Sign(one.kind, one.count, one.last_at, one.person_id, one.address)
 
 
-def _witnesses(instant: datetime) -> Iterator[Sign]:
-    """Witnesses that disagree with the log, and those that are silent: every customer's matter."""
+def _of_all(instant: datetime) -> Iterator[Sign]:
+    """Every customer's matter: witnesses that disagree with the log or are silent, processes that just stopped."""
     for one in Witness.objects.active().exclude(finding=""):
         since = one.finding_since or instant
         if one.finding in ALARMS or since <= instant - SILENT:
             yield Sign("witness", 1, since, None, one.name)
+    for process in fell_silent(instant, within=LOOKED_BACK):
+        yield Sign("process", 1, process.seen, None, process.holder)
 
 
 def alarm_words(alarm: Alarm) -> str:
@@ -179,6 +185,8 @@ def alarm_words(alarm: Alarm) -> str:
             return _("%(who)s 的登录锁定了") % words
         case "device":
             return _("%(who)s 在新设备登录") % words
+        case "process":
+            return _("工作进程 %(who)s 没有正常结束就停了") % words
     witness = Witness.objects.filter(name=alarm.about).first()
     finding = finding_words(witness.finding, witness.finding_size) if witness else ""
     return _("见证 %(who)s：%(finding)s") % {"who": alarm.about, "finding": finding or _("现在正常")}

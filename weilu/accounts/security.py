@@ -67,7 +67,10 @@ def seen_by(owners: Collection[int]) -> QuerySet[SecurityEvent]:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a list is narrowed by; "" is no restriction. `kind` of an event, or a group of entries of the log."""
+    """What a list is narrowed by; "" is no restriction.
+
+    `kind` is an event's, a group of entries of the log, or the verdict on an alarm.
+    """
 
     kind: str = ""
     person: str = ""  # a username
@@ -168,11 +171,20 @@ def _line(entry: Entry, codes: Collection[str], known: Iterable[str]) -> Line:
     )  # fmt: skip
 
 
-def alarms(person: Person, most: int = PAGE) -> list[Alarm]:
-    """The alarms of the customers whose security `person` looks after: open ones first, then the newest."""
+def alarms(person: Person, filters: Filters | None = None, most: int = PAGE) -> list[Alarm]:
+    """The alarms of the customers whose security `person` looks after: open ones first, then the newest.
+
+    The filters' kind is a verdict: what was found to be an attack, a misuse, a fault or nothing.
+    """
+    filters = filters or Filters()
     rows = Alarm.objects.filter(owner__in=watched_ids(person)).select_related(
         "owner", "person__organisation", "closed_by"
     )
+    rows = rows.filter(verdict=filters.kind) if filters.kind else rows
+    rows = rows.filter(person__username=filters.person) if filters.person else rows
+    since, until = filters.period()
+    rows = rows.filter(last_at__gte=since) if since else rows
+    rows = rows.filter(at__lt=until) if until else rows
     return sorted(rows.order_by("-id")[:most], key=lambda one: one.closed_at is not None)
 
 

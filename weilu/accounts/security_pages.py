@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from openpyxl import Workbook
 
-from weilu.accounts import alarms, security
+from weilu.accounts import alarms, equipment, security
 from weilu.accounts.models import Person
 from weilu.accounts.people import of_the_form
 from weilu.accounts.reader import reader
@@ -29,6 +29,7 @@ from weilu.ui.workbook import XLSX, bold_cell, cell_of
 
 MOST = 10_000  # rows of a workbook
 KINDS = dict(SecurityEvent.Kind.choices)
+VERDICTS = dict(Alarm.Verdict.choices)
 TITLES = {
     "signed-in": gettext_lazy("登录"), "privileged": gettext_lazy("特权操作"), "settings": gettext_lazy("安全设置"),
 }  # fmt: skip
@@ -93,21 +94,42 @@ def alarm_list(request: HttpRequest) -> HttpResponse:
 def close(request: HttpRequest, uid: str) -> HttpResponse:
     """Say what an alarm was."""
     alarm = security.alarm_seen(reader(request), uid)
+    typed = {name: request.POST.get(name, "") for name in ("verdict", "words")}
     try:
-        alarms.close_alarm(reader(request), alarm, words=request.POST.get("words", ""))
+        alarms.close_alarm(reader(request), alarm, **typed)
     except Refused as problem:
-        return _alarms(request, of_the_form(problem), str(alarm.uid))
+        return _alarms(request, of_the_form(problem), {"at": str(alarm.uid), **typed})
     messages.success(request, _("告警已处理"))
     return redirect("accounts:alarms")
 
 
-def _alarms(request: HttpRequest, refused: Refused | None = None, at: str = "") -> HttpResponse:
-    rows = security.alarms(reader(request))
+def _alarms(request: HttpRequest, refused: Refused | None = None, typed: dict[str, str] | None = None) -> HttpResponse:
+    filters, _after = _asked(request, VERDICTS)
+    rows = security.alarms(reader(request), filters)
+    read_on_record(request)
     shown = {
-        "rows": [(one, alarms.alarm_words(one)) for one in rows], "refused": refused, "at": at,
+        "rows": [(one, alarms.alarm_words(one)) for one in rows], "refused": refused, "typed": typed or {},
+        "filters": filters, "kinds": VERDICTS, "list": "alarms",
         "may": "security.manage" in reader(request).rights, "open": open_alarms(reader(request)),
     }  # fmt: skip
     return render(request, "accounts/security-alarms.html", shown, status=422 if refused else 200)
+
+
+@right("security.see")
+@require_GET
+def equipment_list(request: HttpRequest) -> HttpResponse:
+    """What is watched of Weilu itself: processes, ports and calls outward, what is out of use."""
+    read_on_record(request)
+    parts = [
+        (_("关键进程"), _("两分钟没有动静算中断，中断会告警"), _("最后一次"), equipment.processes(), ""),
+        (_("端口与外连"), _("只有这些地址；由安装设置决定"), _("上次应答"), equipment.doors(), ""),
+        (
+            _("停用的设备与凭据"), _("见证、访问令牌、账号；重置两步验证见登录与特权操作"), _("停用时间"),
+            equipment.out_of_use(reader(request)), _("没有停用的。"),
+        ),
+    ]  # fmt: skip
+    shown = {"parts": parts, "open": open_alarms(reader(request))}
+    return render(request, "accounts/security-equipment.html", shown)
 
 
 @right("security.manage")
@@ -138,15 +160,15 @@ def settings(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> HttpResponse:
     """The list as its page shows it, as an Excel workbook, for a purpose that is asked once."""
     name = request.GET.get("list", "events")
-    if name not in ("events", "log"):
+    if name not in LISTS:
         raise BadRequest("list")
-    filters, _after = _asked(request, KINDS if name == "events" else TITLES)
+    kinds, rows_of = LISTS[name]
+    filters, _after = _asked(request, kinds)
     for owner in security.watched_by(reader(request)):
         place, words = f"{owner.code}.xlsx", f"{owner.code} Excel"
         if asking := seen(request, org=owner.code, kind="security", what=place, words=words, ask=True):
             return asking
-    rows = _event_rows(reader(request), filters) if name == "events" else _log_rows(reader(request), filters)
-    answer = HttpResponse(_workbook(rows), content_type=XLSX)
+    answer = HttpResponse(_workbook(rows_of(reader(request), filters)), content_type=XLSX)
     answer["Content-Disposition"] = f'attachment; filename="weilu-security-{name}-{now():%Y%m%d}.xlsx"'
     return answer
 
@@ -172,6 +194,22 @@ def _log_rows(person: Person, filters: Filters) -> Iterator[Cells]:
     yield [_("时间"), _("类型"), _("谁"), _("内容"), _("存证")]
     for one in security.entries(person, filters, most=MOST):
         yield [one.at, one.word, one.actor, one.about, one.index]
+
+
+def _alarm_rows(person: Person, filters: Filters) -> Iterator[Cells]:
+    yield [_("时间"), _("最后一次"), _("告警"), _("单位"), _("次数"), _("性质"), _("处理结果"), _("谁"), _("处理时间")]
+    for one in security.alarms(person, filters, most=MOST):
+        by = one.closed_by.name if one.closed_by else ""
+        verdict = str(one.get_verdict_display())
+        yield [
+            one.at, one.last_at, alarms.alarm_words(one), one.owner.short_name, one.count, verdict, one.words, by,
+            one.closed_at,
+        ]  # fmt: skip
+
+
+LISTS: dict[str, tuple[Any, Callable[[Person, Filters], Iterator[Cells]]]] = {
+    "events": (KINDS, _event_rows), "log": (TITLES, _log_rows), "alarms": (VERDICTS, _alarm_rows),
+}  # fmt: skip
 
 
 def _workbook(rows: Iterator[Cells]) -> bytes:

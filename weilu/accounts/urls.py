@@ -23,6 +23,7 @@ urlpatterns = [
     path("security/log", security_pages.log, name="security-log"),
     path("security/alarms", security_pages.alarm_list, name="alarms"),
     path("security/alarms/<uuid:uid>/close", security_pages.close, name="close-alarm"),
+    path("security/equipment", security_pages.equipment_list, name="equipment"),
     path("security/settings", security_pages.settings, name="alarm-settings"),
     path("security/export", security_pages.export, name="security-export"),
     path("people/", people.people, name="people"),

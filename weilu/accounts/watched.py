@@ -79,6 +79,13 @@ class Alarm(models.Model):
         LOCKED = "locked", _("登录锁定")
         DEVICE = "device", _("新设备登录")
         WITNESS = "witness", _("见证有问题")
+        PROCESS = "process", _("关键进程中断")
+
+    class Verdict(models.TextChoices):
+        ATTACK = "attack", _("渗透或攻击")
+        MISUSE = "misuse", _("越权或滥用")
+        FAULT = "fault", _("故障")
+        HARMLESS = "harmless", _("正常操作")
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     owner: models.ForeignKey[Organisation, Organisation] = models.ForeignKey(
@@ -88,7 +95,7 @@ class Alarm(models.Model):
     person: models.ForeignKey[Person | None, Person | None] = models.ForeignKey(
         PERSON, models.PROTECT, null=True, related_name="+"
     )
-    about = models.CharField(max_length=200, default="")  # an address, or a witness's name
+    about = models.CharField(max_length=200, default="")  # an address, or the name of a witness or process
     count = models.PositiveIntegerField(default=1)
     at = models.DateTimeField(default=now)
     last_at = models.DateTimeField(default=now)
@@ -96,6 +103,7 @@ class Alarm(models.Model):
     closed_by: models.ForeignKey[Person | None, Person | None] = models.ForeignKey(
         PERSON, models.PROTECT, null=True, related_name="+"
     )
+    verdict = models.CharField(max_length=10, choices=Verdict.choices, default="", blank=True)  # "" until closed
     words = models.CharField(max_length=300, default="")  # what it was, by whoever closed it
 
     class Meta:

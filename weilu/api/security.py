@@ -7,7 +7,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from ninja import Router, Schema
 
-from weilu.accounts import alarms, security
+from weilu.accounts import alarms, equipment, security
 from weilu.accounts.reader import reader
 from weilu.accounts.security_pages import KINDS, read_on_record
 from weilu.api.acts import Done, owner_named
@@ -27,6 +27,7 @@ class AlarmRulesIn(Schema):
 
 class AlarmAct(Schema):
     alarm: UUID
+    verdict: str  # attack, misuse, fault or harmless
     words: str
 
 
@@ -38,7 +39,7 @@ def set_alarms(request: HttpRequest, act: AlarmRulesIn) -> Done:
 
 @router.post("/accounts/close_alarm", response=Done, tags=["act"])
 def close_alarm(request: HttpRequest, act: AlarmAct) -> Done:
-    alarms.close_alarm(reader(request), security.alarm_seen(reader(request), act.alarm), words=act.words)
+    alarms.close_alarm(reader(request), security.alarm_seen(reader(request), act.alarm), **act.dict(exclude={"alarm"}))
     return Done(uid=str(act.alarm))
 
 
@@ -91,7 +92,21 @@ def alarm_list(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "uid": str(one.uid), "owner": one.owner.code, "rule": one.rule, "count": one.count, "about": one.about,
             "person": one.person.username if one.person else "", "at": iso(one.at), "last": iso(one.last_at),
-            "closed_at": iso(one.closed_at) if one.closed_at else None, "words": one.words,
+            "closed_at": iso(one.closed_at) if one.closed_at else None, "verdict": one.verdict, "words": one.words,
         }
         for one in security.alarms(reader(request))
     ]  # fmt: skip
+
+
+@router.get("/security/equipment", summary="Processes, ports and calls outward, what is out of use", tags=["read"])
+def equipment_list(request: HttpRequest) -> dict[str, list[dict[str, Any]]]:
+    """Of Weilu itself, for whoever looks after security; empty for others."""
+    if not security.watched_ids(reader(request)):
+        return {"processes": [], "doors": [], "out_of_use": []}
+    read_on_record(request)
+    found = {
+        "processes": equipment.processes(), "doors": equipment.doors(),
+        "out_of_use": equipment.out_of_use(reader(request)),
+    }  # fmt: skip
+    return {name: [vars(one) | {"last": iso(one.last) if one.last else None} for one in lines]
+            for name, lines in found.items()}  # fmt: skip

@@ -20,7 +20,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-LEFT_OUT = ("kernel_upkeep",)  # what belongs to the place, not to its content
+LEFT_OUT = ("kernel_upkeep", "jobs_process")  # what belongs to the place, not to its content
 AT_ONCE = 1000
 MODULUS = 1 << 256
 

@@ -43,6 +43,8 @@ def work() -> int:
     need_tables()
     from weilu.evidence import asking
     from weilu.execution.worker import work_forever
+    from weilu.jobs import processes
+    from weilu.jobs.worker import new_holder
     from weilu.jobs.worker import work_forever as work_on_jobs
     from weilu.kernel import upkeep
 
@@ -52,11 +54,12 @@ def work() -> int:
     # A thread of its own: a mail server that hangs must not keep a run waiting. If it ends, so does the process.
     beside = threading.Thread(target=work_on_jobs, args=(stop,), name="jobs", daemon=True)
     beside.start()
-    asked = asking.begin(stop)
+    asked, alive = asking.begin(stop), processes.begin(stop, new_holder())
     upkeep.watch(stop)
     work_forever(stop)
     beside.join(PATIENCE / 2)
     asked.join(PATIENCE / 2)
+    alive.join(PATIENCE / 2)
     return 0
 
 

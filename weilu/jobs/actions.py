@@ -7,6 +7,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from weilu.jobs import processes
 from weilu.jobs.kinds import Doing, Kind
 from weilu.jobs.models import Job
 from weilu.jobs.rules import Daily
@@ -65,6 +66,7 @@ def try_again(by: Keeper, job: Job) -> Job:
 
 def clear_away(doing: Doing) -> None:
     """Forget what was done long ago; what was given up stays until somebody tries it again."""
+    processes.forget(now())
     old = Job.objects.filter(org="", state=Job.State.DONE, ended_at__lt=now() - KEPT).order_by("id")
     Job.objects.filter(id__in=list(old.values_list("id", flat=True)[:BATCH])).delete()
 

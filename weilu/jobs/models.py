@@ -61,3 +61,15 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.uid}"
+
+
+class Process(models.Model):
+    """One life of a worker process, known by a name never used again; belongs to this place, not to its content."""
+
+    holder = models.CharField(max_length=120, unique=True)  # machine:process:chance
+    since = models.DateTimeField(default=now)
+    seen = models.DateTimeField(default=now)  # its last sign of life
+    ended_at = models.DateTimeField(null=True)  # it said so itself
+
+    def __str__(self) -> str:
+        return self.holder
