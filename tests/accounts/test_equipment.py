@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.accounts.test_people_pages import signed_in
 from tests.accounts.test_tokens import made
 from tests.cast import Cast
+from tests.evidence.helpers import ITEM, stage_some
 from tests.evidence.witnesses import enrol, new_witness
 from weilu.accounts.equipment import doors, out_of_use, processes
 from weilu.accounts.models import Person
@@ -19,6 +20,7 @@ from weilu.config import Smtp, read_config
 from weilu.evidence.actions import tick
 from weilu.evidence.checkpoint import parse_vkey
 from weilu.evidence.keys import public_vkey
+from weilu.evidence.models import Checkpoint, Entry, Staged
 from weilu.evidence.witnesses import retire_witness
 from weilu.jobs.models import Process
 from weilu.kernel.times import now
@@ -47,9 +49,18 @@ def test_processes_that_live_and_that_fell_silent_are_told_apart():
     ]  # fmt: skip
 
 
-def test_the_log_keeps_up_when_its_last_entry_is_under_a_checkpoint(cast: Cast):
+def test_the_log_keeps_up_while_nothing_waits_longer_for_a_checkpoint_than_the_setting_says(cast: Cast, settings):
+    stage_some(2, item=ITEM)
+    assert processes()[-1].word == "跟上"
+    late = now() - timedelta(seconds=settings.CONFIG.checkpoint_seconds + 61)
+    Staged.objects.update(at=late)
+    assert (processes()[-1].state, processes()[-1].word) == ("watch", "有记录等检查点过久")
+
     tick()
     assert processes()[-1].word == "跟上"
+    Checkpoint.objects.all().delete()
+    Entry.objects.update(at=late)
+    assert processes()[-1].word == "有记录等检查点过久"
 
 
 def test_ports_and_calls_outward_are_those_of_the_settings_and_show_no_secret(settings, cast: Cast, tmp_path: Path):

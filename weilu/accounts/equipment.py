@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from weilu.accounts.credentials import ApiToken
 from weilu.accounts.models import Person
 from weilu.accounts.security import watched_ids
-from weilu.evidence.models import Entry, Witness
+from weilu.evidence.models import Entry, Staged, Witness
 from weilu.evidence.queries import last_checkpoint
 from weilu.evidence.witnesses import place_of
 from weilu.jobs.processes import fell_silent, living
@@ -19,6 +19,7 @@ from weilu.kernel.times import now
 
 HERE = "127.0.0.1"  # `weilu serve` listens nowhere else
 LOOKED_BACK = timedelta(days=7)
+SLACK = timedelta(minutes=1)  # beyond the longest time between two checkpoints
 MOST = 200
 UNKNOWN = "—"
 
@@ -47,11 +48,17 @@ def processes() -> list[Line]:
         Line(_("工作进程"), one.holder, "watch", _("没有正常结束"), one.seen)
         for one in reversed(fell_silent(instant, within=LOOKED_BACK))
     ]
+    return [*found, _log(instant)]
+
+
+def _log(instant: datetime) -> Line:
+    """The log keeps up while nothing waits longer for its checkpoint than the setting allows."""
     checkpoint = last_checkpoint()
-    newest = Entry.objects.order_by("-index").values_list("index", flat=True).first()
-    behind = newest is not None and (checkpoint is None or checkpoint.size <= newest)
-    state, word = ("watch", _("有记录等检查点")) if behind else ("passed", _("跟上"))
-    return [*found, Line(_("存证日志"), settings.CONFIG.log_origin, state, word, checkpoint.at if checkpoint else None)]
+    unsigned = Entry.objects.filter(index=checkpoint.size if checkpoint else 0).values_list("at", flat=True)
+    since = min([*unsigned, *Staged.objects.order_by("id").values_list("at", flat=True)[:1]], default=instant)
+    late = instant - since > timedelta(seconds=settings.CONFIG.checkpoint_seconds) + SLACK
+    state, word = ("watch", _("有记录等检查点过久")) if late else ("passed", _("跟上"))
+    return Line(_("存证日志"), settings.CONFIG.log_origin, state, word, checkpoint.at if checkpoint else None)
 
 
 def doors() -> list[Line]:
