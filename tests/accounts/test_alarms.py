@@ -175,6 +175,7 @@ def test_the_pages_show_close_and_set(cast: Cast):
     unsaid = wu.post(close, {"verdict": "worst", "words": "已教"})
     assert (unsaid.status_code, "没有选性质，选一项再处理" in unsaid.content.decode()) == (422, True)
     assert 'value="已教"' in unsaid.content.decode()
+    assert '<form class="filter-form btn-row" method="get" action="/security/alarms">' in unsaid.content.decode()
     assert Alarm.objects.get().closed_at is None
     assert wu.post(close, {"verdict": "misuse", "words": "已教"}).status_code == 302
     assert "已教" in wu.get("/security/alarms").content.decode()

@@ -47,6 +47,15 @@ def test_pages_hold_no_inline_style_or_script(zhao: Client, cast: Cast):
         assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", page) == [], path
 
 
+def test_whoever_opens_the_address_of_an_act_reads_a_page_and_a_program_is_told_what_is_allowed(zhao: Client):
+    answered = zhao.get("/logout")
+
+    assert (answered.status_code, answered["Allow"]) == (405, "POST")
+    assert "这里只收提交，不能直接打开" in answered.content.decode()
+    assert "打开我的工作" in answered.content.decode()
+    assert zhao.get("/api/v1/accounts/revoke_token").status_code == 405
+
+
 def test_a_refusal_says_why_what_is_unchanged_who_can_help_and_by_which_clause(cast: Cast):
     refused = Refused("这一步不能由您签：方案是您写的", Clause("ROL-1"), help="周毅可以签")
     response = answer(request_to("/changes/", cast, HTTP_REFERER="http://testserver/changes/x/"), refused)

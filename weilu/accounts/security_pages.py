@@ -63,7 +63,7 @@ def events(request: HttpRequest) -> HttpResponse:
     read_on_record(request)
     shown = {
         "rows": [(one, what(one)) for one in rows[:PAGE]], "more": rows[PAGE - 1].id if len(rows) > PAGE else None,
-        "filters": filters, "kinds": KINDS, "list": "events", "open": open_alarms(reader(request)),
+        "filters": filters, "kinds": KINDS, "list": "events", "place": "/security/", "open": open_alarms(reader(request)),
     }  # fmt: skip
     return render(request, "accounts/security-events.html", shown)
 
@@ -77,7 +77,7 @@ def log(request: HttpRequest) -> HttpResponse:
     read_on_record(request)
     shown = {
         "rows": rows[:PAGE], "more": rows[PAGE - 1].index if len(rows) > PAGE else None,
-        "filters": filters, "kinds": TITLES, "list": "log", "open": open_alarms(reader(request)),
+        "filters": filters, "kinds": TITLES, "list": "log", "place": "/security/log", "open": open_alarms(reader(request)),
     }  # fmt: skip
     return render(request, "accounts/security-log.html", shown)
 
@@ -109,7 +109,7 @@ def _alarms(request: HttpRequest, refused: Refused | None = None, typed: dict[st
     read_on_record(request)
     shown = {
         "rows": [(one, alarms.alarm_words(one)) for one in rows], "refused": refused, "typed": typed or {},
-        "filters": filters, "kinds": VERDICTS, "list": "alarms",
+        "filters": filters, "kinds": VERDICTS, "list": "alarms", "place": "/security/alarms",
         "may": "security.manage" in reader(request).rights, "open": open_alarms(reader(request)),
     }  # fmt: skip
     return render(request, "accounts/security-alarms.html", shown, status=422 if refused else 200)

@@ -37,7 +37,7 @@ def answer(request: HttpRequest, problem: BaseException, status: int = 0) -> Htt
 
     It carries `problem` and `number`, for whoever registers what is turned down.
     """
-    number = f"{secrets.token_hex(2)}-{secrets.token_hex(2)}"
+    number = new_number()
     response = _answered(request, problem, number, status)
     response.problem, response.number = problem, number  # type: ignore[attr-defined]
     return response
@@ -62,6 +62,18 @@ def _answered(request: HttpRequest, problem: BaseException, number: str, status:
         return trouble(request, HTTPStatus.SERVICE_UNAVAILABLE, number)
     log.error("broken %s %s %s", number, request.method, request.path, exc_info=problem)
     return trouble(request, HTTPStatus.INTERNAL_SERVER_ERROR, number)
+
+
+def new_number() -> str:
+    """By which a reader and the program's log mean the same answer."""
+    return f"{secrets.token_hex(2)}-{secrets.token_hex(2)}"
+
+
+def not_allowed(request: HttpRequest, bare: HttpResponse) -> HttpResponse:
+    """A page in place of the empty answer to somebody who opens the address of an act, from the bar or by reloading."""
+    response = trouble(request, HTTPStatus.METHOD_NOT_ALLOWED, new_number())
+    response["Allow"] = bare["Allow"]
+    return response
 
 
 def for_program(request: HttpRequest) -> bool:
@@ -118,6 +130,11 @@ def sentences(status: int) -> tuple[str, str, str]:
             _("重新打开这一页，再办一次"),
         ),
         404: (_("没有这一页"), _("地址可能写错了，或者它不在您能看到的范围内。"), _("从我的工作找起")),
+        405: (
+            _("这里只收提交，不能直接打开"),
+            _("这是一个按钮的地址，不是一页。什么都没有改变。"),
+            _("从原来的页面再办一次"),
+        ),
         413: (_("内容太大"), _("一次提交最多 2 MB。什么都没有改变。"), _("删减后再提交")),
         503: (
             _("数据库暂时没有应答"),

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
-from weilu.ui.answers import answer, seal
+from weilu.ui.answers import answer, for_program, not_allowed, seal
 
 LARGEST = 25_000_000  # bytes of a request; a file would be written to disk before anybody asks who sends it
 
@@ -19,7 +19,10 @@ class PageFrame:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if _length(request) > LARGEST:
             return answer(request, RequestDataTooBig())
-        return seal(self.get_response(request))
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not for_program(request):
+            return not_allowed(request, response)
+        return seal(response)
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse:
         """Refusals, missing pages, a database that is away, and whatever broke."""

@@ -85,8 +85,8 @@ def trouble() -> str:
 
 
 def _system() -> list[str]:
-    """The system's programs and this Python, to read only."""
-    words = ["--tmpfs", "/"]
+    """An empty /tmp, the system's programs and this Python, to read only; Weilu itself may be installed below /tmp."""
+    words = ["--tmpfs", "/", "--size", str(256 << 20), "--tmpfs", "/tmp"]  # noqa: S108
     for place in map(Path, SYSTEM):
         if place.is_symlink():
             words += ["--symlink", str(place.readlink()), str(place)]
@@ -124,7 +124,7 @@ def begin(
     check_possible()
     _check_apart()
     inside = _prepare(folder, places, fence)
-    words = ["bwrap", *APART, *_system(), "--size", str(256 << 20), "--tmpfs", "/tmp", "--dir", HOME]  # noqa: S108
+    words = ["bwrap", *APART, *_system(), "--dir", HOME]
     words += ["--ro-bind", str(inside), "/weilu", "--ro-bind", str(content), "/bundle"]
     words += ["--ro-bind", str(folder / "hosts"), "/hosts", "--ro-bind", str(agent), "/agent.sock"]
     words += ["--ro-bind", str(inside / "passwd"), "/etc/passwd", "--chdir", "/bundle"]
