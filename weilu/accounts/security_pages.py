@@ -63,7 +63,8 @@ def events(request: HttpRequest) -> HttpResponse:
     read_on_record(request)
     shown = {
         "rows": [(one, what(one)) for one in rows[:PAGE]], "more": rows[PAGE - 1].id if len(rows) > PAGE else None,
-        "filters": filters, "kinds": KINDS, "list": "events", "place": "/security/", "open": open_alarms(reader(request)),
+        "filters": filters, "kinds": KINDS, "list": "events", "place": "/security/",
+        "open": open_alarms(reader(request)),
     }  # fmt: skip
     return render(request, "accounts/security-events.html", shown)
 
@@ -77,7 +78,8 @@ def log(request: HttpRequest) -> HttpResponse:
     read_on_record(request)
     shown = {
         "rows": rows[:PAGE], "more": rows[PAGE - 1].index if len(rows) > PAGE else None,
-        "filters": filters, "kinds": TITLES, "list": "log", "place": "/security/log", "open": open_alarms(reader(request)),
+        "filters": filters, "kinds": TITLES, "list": "log", "place": "/security/log",
+        "open": open_alarms(reader(request)),
     }  # fmt: skip
     return render(request, "accounts/security-log.html", shown)
 
