@@ -71,7 +71,9 @@ def new_number() -> str:
 
 def not_allowed(request: HttpRequest, bare: HttpResponse) -> HttpResponse:
     """A page in place of the empty answer to somebody who opens the address of an act, from the bar or by reloading."""
-    response = trouble(request, HTTPStatus.METHOD_NOT_ALLOWED, new_number())
+    number = new_number()
+    log.info("not allowed %s %s %s", number, request.method, request.path)
+    response = trouble(request, HTTPStatus.METHOD_NOT_ALLOWED, number)
     response["Allow"] = bare["Allow"]
     return response
 
