@@ -18,7 +18,7 @@ class AccountsConfig(AppConfig):
         register(LOOK)
         name_holders(holders)
         count_at("/security/", open_alarms)
-        for kind in (keeping.RECORD_LOOKS, keeping.CHECK_LOOKS, keeping.PRUNE, keeping.SEAL_OLD):
+        for kind in (keeping.RECORD_LOOKS, keeping.CHECK_LOOKS, keeping.PRUNE, keeping.WIPE, keeping.SEAL_OLD):
             register(kind)
         for one in (keeping.VISITS, keeping.SECURITY, keeping.JOBS):
             keep_for_a_time(one)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from weilu.accounts.credentials import Visit
 from weilu.accounts.models import Organisation
 from weilu.accounts.register import old_events
+from weilu.evidence.destroying import wipe
 from weilu.evidence.files import seal_old
 from weilu.evidence.keeping import Gone, Register, months_of, prune, prune_rows
 from weilu.evidence.looking import record_looks
@@ -28,6 +29,10 @@ def _check(_doing: Doing) -> None:
 
 def _seal_old(_doing: Doing) -> None:
     seal_old()
+
+
+def _wipe(_doing: Doing) -> None:
+    wipe()
 
 
 def _prune(_doing: Doing) -> None:
@@ -58,5 +63,8 @@ SECURITY = Register("security", gettext_lazy("安全监测"), _old_events)
 JOBS = Register("jobs", gettext_lazy("后台任务"), _old_jobs)
 RECORD_LOOKS = Kind("evidence.record_looks", gettext_noop("查阅登记编入存证"), _record, times=Minutes(5))
 CHECK_LOOKS = Kind("evidence.check_looks", gettext_noop("核对查阅登记与存证"), _check, times=Daily(time(4, 20)))
+WIPE = Kind(
+    "evidence.wipe", gettext_noop("清除数据库里已销毁正文的残留"), _wipe, outward=True, times=Daily(time(2, 40))
+)
 SEAL_OLD = Kind("evidence.seal_old", gettext_noop("封好早先存下的文件"), _seal_old, times=Daily(time(4, 50)))
 PRUNE = Kind("evidence.prune", gettext_noop("清除过了保留期限的登记"), _prune, times=Daily(time(3, 40)))

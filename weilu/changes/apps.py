@@ -6,9 +6,10 @@ class ChangesConfig(AppConfig):
     label = "changes"
 
     def ready(self) -> None:
-        from weilu.changes import chase, follow
+        from weilu.changes import chase, erasing, follow
         from weilu.changes.gates import about_change
         from weilu.changes.kind import FACT_TITLES, KINDS
+        from weilu.evidence.reach import hold_words
         from weilu.jobs.kinds import register
         from weilu.process.overview import add_figures
         from weilu.process.vocabulary import register_facts, register_kind
@@ -20,4 +21,5 @@ class ChangesConfig(AppConfig):
         register(chase.CHASE)
         add_figures(chase.figures)
         tell_about("changes", about_change)
+        hold_words(*erasing.PLACES)
         follow.subscribe_all()

@@ -1,4 +1,4 @@
-"""Bodies that can go 销毁正文: each kept file has a key of its own, and destroying the key takes two people."""
+"""Bodies that can go 销毁正文: kept files, each with a key of its own, and records; destroying takes two people."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Shreddings(models.QuerySet[Any]):
 
 
 class Shredding(models.Model):
-    """That somebody asks for a file to be destroyed, and what a second person of the customer decided."""
+    """That somebody asks for a file or a record to be destroyed, and what a second person of the customer decided."""
 
     class State(models.TextChoices):
         ASKED = "asked", gettext_lazy("待批准")
@@ -47,7 +47,7 @@ class Shredding(models.Model):
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     org = models.CharField(max_length=20)
-    entry = models.BigIntegerField()  # place of an entry that names the file
+    entry = models.BigIntegerField()  # place of the entry whose record it is, or that names the file
     item = models.CharField(max_length=40, default="")
     sha256 = models.CharField(max_length=64)
     name = models.CharField(max_length=200)
@@ -59,6 +59,7 @@ class Shredding(models.Model):
     decided_by = models.CharField(max_length=200, default="")
     decided_at = models.DateTimeField(null=True, default=None)
     words = models.CharField(max_length=500, default="")
+    wiped_at = models.DateTimeField(null=True, default=None)  # cleared from the free space of the database too
 
     objects = Shreddings.as_manager()
 

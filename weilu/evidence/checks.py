@@ -11,7 +11,7 @@ from weilu.evidence import tree
 from weilu.evidence.checkpoint import Head, open_note
 from weilu.evidence.cosignature import check_cosignature
 from weilu.evidence.keys import log_key
-from weilu.evidence.models import Checkpoint, Entry, Witness
+from weilu.evidence.models import Checkpoint, Entry, Staged, Witness
 from weilu.evidence.queries import Proof, last_checkpoint, prove
 from weilu.evidence.witnesses import head_of, newest_cosignatures
 from weilu.kernel.refused import Refused
@@ -68,12 +68,25 @@ def verify_entry(entry: Entry) -> Verified:
 
 
 def _content(entry: Entry) -> Line:
+    if entry.destroyed:
+        return _destroyed(entry)
     record = bytes(entry.record)
     sm3 = hashes.Hash(hashes.SM3())
     sm3.update(record)
     same = (sha256(record).digest(), sm3.finalize()) == (bytes(entry.sha256), bytes(entry.sm3))
     words = _("内容与叶子摘要一致") if same else _("内容与叶子摘要不一致")
     return Line("passed" if same else "refused", words, _("SHA-256 与 SM3 都重算过"))
+
+
+def _destroyed(entry: Entry) -> Line:
+    """Who destroyed the record, when and on which ground, by the entry that says so; none says so: it is damaged."""
+    for model in (Entry, Staged):
+        for one in model.objects.filter(org=entry.org, item=entry.item, kind="evidence.shredded").order_by("-at"):
+            data = one.said["data"]
+            if entry.digest in data["gone"]:
+                words = _("正文已于 %(day)s 由 %(who)s 依法销毁") % {"day": _of_day(one.at), "who": one.actor}
+                return Line("passed", words, _("依据：%(ground)s。叶子摘要还在") % {"ground": data["ground"]})
+    return Line("refused", _("正文缺失，日志里没有销毁它的记录"), _("停止写入，从备份核对"))
 
 
 def _path(proof: Proof | None, found: bytes, checkpoint: Checkpoint) -> Line:

@@ -89,8 +89,10 @@ def _fill(part: Path, item: str, org: str, actor: str, kinds: Sequence[str]) -> 
         raise Refused(_("这里还没有存证记录，没有可以导出的内容"))
     for folder in ("records", "files", "proofs"):
         (part / folder).mkdir()
+    _check_bodies(entries, org)
     for entry in entries:
-        _write_record(part, entry)
+        if not entry.destroyed:
+            _write_record(part, entry)
     listed = {
         "complete_to": size,
         "records": [{"index": entry.index, "sha256": bytes(entry.sha256).hex()} for entry in entries],
@@ -105,6 +107,16 @@ def _fill(part: Path, item: str, org: str, actor: str, kinds: Sequence[str]) -> 
         with transaction.atomic():
             stage(FAILED, {"export": own.index}, actor=actor, org=org, item=item)
         raise
+
+
+def _check_bodies(entries: Sequence[Entry], org: str) -> None:
+    """A record without a body is exported only where the log says that it was destroyed by law."""
+    missing = [entry for entry in entries if entry.destroyed]
+    said = gone(org) if missing else set()
+    for entry in missing:
+        if entry.digest not in said:
+            words = _("第 %(index)d 条的正文缺失，日志里没有销毁它的记录。从备份核对后再导出")
+            raise Refused(words % {"index": entry.index})
 
 
 def _write_record(part: Path, entry: Entry) -> None:
@@ -126,7 +138,10 @@ def _write_files(part: Path, entries: Sequence[Entry], org: str) -> list[str]:
 def _write_proofs(part: Path, entries: Sequence[Entry], checkpoint: Checkpoint) -> None:
     for entry in entries:
         path = [node.hex() for node in prove(entry.index, checkpoint.size).path]
-        text = json.dumps({"index": entry.index, "path": path, "size": checkpoint.size}, separators=(",", ":"))
+        proof = {"index": entry.index, "path": path, "size": checkpoint.size}
+        if entry.destroyed:
+            proof |= {"leaf": entry.leaf.hex()}
+        text = json.dumps(proof, separators=(",", ":"), sort_keys=True)
         write_synced(part / "proofs" / f"{entry.index}.json", text.encode())
     write_synced(part / "log.vkey", f"{public_vkey()}\n".encode())
     write_synced(part / "checkpoint", checkpoint.note.encode())

@@ -13,7 +13,7 @@ from weilu.evidence import bodies, looks  # noqa: F401  (its tables belong to th
 from weilu.evidence.checkpoint import COSIGNATURE, VerifierKey, parse_vkey
 from weilu.evidence.tree import leaf_hash
 from weilu.kernel.ids import uuid7
-from weilu.kernel.times import now
+from weilu.kernel.times import iso, now
 
 
 class Written(models.Model):
@@ -39,13 +39,26 @@ class Written(models.Model):
         return bytes(self.sha256) + bytes(self.sm3)
 
     @property
+    def digest(self) -> str:
+        """SHA-256 of the record, in hex."""
+        return bytes(self.sha256).hex()
+
+    @property
     def leaf_hash(self) -> bytes:
         return leaf_hash(self.leaf)
 
     @property
     def said(self) -> dict[str, Any]:
-        """The record, read."""
+        """The record, read; of a destroyed one what its columns still say."""
+        if self.destroyed:
+            kept = {"kind": self.kind, "at": iso(self.at), "actor": self.actor, "org": self.org, "item": self.item}
+            return kept | {"data": {}, "files": []}
         return dict(json.loads(bytes(self.record)))
+
+    @property
+    def destroyed(self) -> bool:
+        """Whether its body is gone: by law where an entry of the log says so, else it is damaged."""
+        return not bytes(self.record)
 
 
 class Staged(Written):

@@ -10,8 +10,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from weilu.evidence.bodies import Shredding
+from weilu.evidence.destroying import bodies_of, repeated_by
 from weilu.evidence.queries import fetch_entry
 from weilu.evidence.shredding import GROUND, REASON, Shredder, ask_shredding, decide_shredding, shredding_seen
+from weilu.evidence.words import kind_word
 from weilu.kernel.refused import NotVisible, Refused
 from weilu.kernel.rights import right
 
@@ -36,11 +38,12 @@ def shreddings(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def ask(request: HttpRequest, index: int) -> HttpResponse:
-    """Ask for a file of this entry to be destroyed; what was typed stays when it is refused."""
+    """Ask for this entry's record, or a file of it, to be destroyed; what was typed stays when it is refused."""
     entry = fetch_entry(_codes(request), index)
-    files = entry.said["files"] if not entry.kind.startswith("evidence.") else []
-    if not files:
+    files, own = bodies_of(entry)
+    if not files and not own:
         raise NotVisible(str(index))
+    going, staying = repeated_by(entry) if own else ([], [])
     typed = {name: request.POST.get(name, "") for name in ("sha256", "reason", "ground")}
     refused = None
     if request.method == "POST":
@@ -51,6 +54,9 @@ def ask(request: HttpRequest, index: int) -> HttpResponse:
         except Refused as problem:
             refused = problem
     shown: dict[str, Any] = {"index": index, "files": files, "typed": typed, "refused": refused}
+    shown |= {"own": entry.digest if own else "", "word": kind_word(entry.kind)}
+    shown |= {"going": [(one, kind_word(one.kind)) for one in going]}
+    shown |= {"staying": [(one, kind_word(one.kind)) for one in staying]}
     shown |= {"reason_most": REASON, "ground_most": GROUND}
     return render(request, "evidence/shred.html", shown, status=409 if refused else 200)
 
@@ -58,7 +64,7 @@ def ask(request: HttpRequest, index: int) -> HttpResponse:
 @right("evidence.shred")
 @require_POST
 def decide(request: HttpRequest, uid: str) -> HttpResponse:
-    """Approve, and the file is gone; or do not."""
+    """Approve, and the body is gone; or do not."""
     found = shredding_seen(_codes(request), uid)
     approve = request.POST.get("approve") == "1"
     decide_shredding(_person(request), found, approve=approve, words=request.POST.get("words", ""))

@@ -1,4 +1,4 @@
-"""Destroying the body of a kept file: two people of the customer, an entry that says so, and the tree as it was."""
+"""Destroying a body: two people of the customer, an entry that says so, and the tree as it was."""
 
 from functools import partial
 from typing import Any, Protocol
@@ -9,16 +9,17 @@ from django.utils.translation import gettext as _
 
 from weilu.evidence.actions import stage
 from weilu.evidence.bodies import Body, Shredding
+from weilu.evidence.destroying import check_record, destroy_record
 from weilu.evidence.files import path_of
 from weilu.evidence.models import Entry
 from weilu.evidence.queries import fetch_entry
+from weilu.evidence.words import kind_word
 from weilu.kernel.actions import action
 from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import NotVisible, Refused
 from weilu.kernel.times import iso, now
 
 TWO_PEOPLE = Clause("ROL-1")
-KIND = "evidence.shredded"
 LEAST = 6  # characters of a reason
 REASON, GROUND = 500, 300
 
@@ -59,21 +60,25 @@ def check_own_people(person: Shredder, org: str) -> None:
 
 @action("evidence.ask_shredding")
 def ask_shredding(by: Shredder, *, index: int, sha256: str, reason: str, ground: str) -> Shredding:
-    """Ask that the file which the entry at `index` names be destroyed; nothing is destroyed yet."""
+    """Ask that the file which the entry at `index` names, or the entry's own record, be destroyed: by its SHA-256.
+
+    Nothing is destroyed yet.
+    """
     entry = fetch_entry(by.owner_codes, index)
     check_own_people(by, entry.org)
-    named = next((file for file in entry.said["files"] if file["sha256"] == sha256), None)
-    if named is None or entry.kind.startswith("evidence."):
-        raise Refused(_("这条记录里没有这份文件"), field="sha256")
+    name = _named(entry, sha256)
     reason, ground = " ".join(reason.split()), " ".join(ground.split())
     check_words(reason, ground)
-    if Body.objects.filter(sha256=sha256, shredded_at__isnull=False).exists():
+    if sha256 != entry.digest and Body.objects.filter(sha256=sha256, shredded_at__isnull=False).exists():
         raise Refused(_("这份文件已经销毁"))
     if Shredding.objects.filter(sha256=sha256, state=Shredding.State.ASKED).exists():
-        raise Refused(_("这份文件已有人申请销毁，等另一个人批准"))
+        own = sha256 == entry.digest
+        raise Refused(
+            _("这条记录已有人申请销毁，等另一个人批准") if own else _("这份文件已有人申请销毁，等另一个人批准")
+        )
     made = Shredding.objects.create(
-        org=entry.org, entry=index, item=entry.item, sha256=sha256, name=named["name"][:200], reason=reason,
-        ground=ground, asked_by=by.actor,
+        org=entry.org, entry=index, item=entry.item, sha256=sha256, name=name[:200], reason=reason, ground=ground,
+        asked_by=by.actor,
     )  # fmt: skip
     data = {"shredding": str(made.uid), "sha256": sha256, "reason": reason, "ground": ground}
     stage("evidence.shredding_asked", data, actor=by.actor, org=entry.org, item=entry.item)
@@ -82,7 +87,7 @@ def ask_shredding(by: Shredder, *, index: int, sha256: str, reason: str, ground:
 
 @action("evidence.decide_shredding")
 def decide_shredding(by: Shredder, shredding: Shredding, *, approve: bool, words: str = "") -> Shredding:
-    """Destroy the file, or not, as a second person of the customer decides. What was destroyed never comes back."""
+    """Destroy the file or record, or not, as a second person of the customer decides; it never comes back."""
     found: Shredding = Shredding.objects.select_for_update().get(id=shredding.id)
     check_own_people(by, found.org)
     if found.state != Shredding.State.ASKED:
@@ -97,15 +102,30 @@ def decide_shredding(by: Shredder, shredding: Shredding, *, approve: bool, words
         turned_down = said | {"sha256": found.sha256, "words": found.words}
         stage("evidence.shredding_refused", turned_down, actor=by.actor, org=found.org, item=found.item)
         return found
+    entry = Entry.objects.get(index=found.entry)
+    if found.sha256 == entry.digest:
+        destroy_record(by.actor, found, entry, said)
+        return found
     places = named_at(found.sha256)
     if {org for _index, org, _item in places} != {found.org}:
         raise Refused(_("这份文件还在别处使用，不能在这里销毁"), who="administrator")
     for item in sorted({item for _index, _org, item in places}):
         entries = [index for index, _org, other in places if other == item]
         data: dict[str, Any] = said | {"gone": [found.sha256], "entries": entries}
-        stage(KIND, data, actor=by.actor, org=found.org, item=item, urgent=True)
+        stage("evidence.shredded", data, actor=by.actor, org=found.org, item=item, urgent=True)
     _destroy(found.sha256)
     return found
+
+
+def _named(entry: Entry, sha256: str) -> str:
+    """What is to be destroyed, as people know it; raises Refused where the entry has no such body."""
+    if sha256 == entry.digest:
+        check_record(entry)
+        return f"{kind_word(entry.kind)} {entry.index}"
+    named = next((file for file in entry.said["files"] if file["sha256"] == sha256), None)
+    if named is None or entry.kind.startswith("evidence."):
+        raise Refused(_("这条记录里没有这份文件"), field="sha256")
+    return str(named["name"])
 
 
 class _Within(Func):

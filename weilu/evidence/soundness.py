@@ -1,5 +1,6 @@
 """Whether a whole log holds, from the bytes of its records up to the last signature; for any version's tables."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from weilu.evidence.actions import LogDamaged
 from weilu.evidence.checkpoint import VerifierKey, open_note
 
 AT_ONCE = 2000
+SHREDDED = "evidence.shredded"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def check_log(apps: Any = present, using: str = "default", vkey: VerifierKey | N
 
     `apps` gives the models of the state the tables are in; with `vkey` the last signature is checked as well.
     """
-    size, root = tree.recompute(_leaves(apps.get_model("evidence", "Entry"), using))
+    size, root = tree.recompute(_leaves(apps, using))
     tiles = apps.get_model("evidence", "Tile")
 
     @cache
@@ -64,16 +66,35 @@ def check_log(apps: Any = present, using: str = "default", vkey: VerifierKey | N
     )
 
 
-def _leaves(entries: Any, using: str) -> Iterator[bytes]:
+def _leaves(apps: Any, using: str) -> Iterator[bytes]:
     """Each entry's leaf from its record's bytes, in order."""
-    rows = entries._base_manager.using(using).order_by("index").values_list("index", "record", "sha256", "sm3")
+    rows = (
+        apps.get_model("evidence", "Entry")
+        ._base_manager.using(using)
+        .order_by("index")
+        .values_list("index", "record", "sha256", "sm3")
+    )
+    destroyed = _destroyed(apps, using)
     for place, (index, record, said, said_sm3) in enumerate(rows.iterator(AT_ONCE)):
         if index != place:
             raise LogDamaged(f"entry {place} is missing")
         content = bytes(record)
+        if not content and bytes(said).hex() in destroyed:
+            yield bytes(said) + bytes(said_sm3)
+            continue
         sm3 = hashes.Hash(hashes.SM3())
         sm3.update(content)
         leaf = sha256(content).digest() + sm3.finalize()
         if leaf != bytes(said) + bytes(said_sm3):
             raise LogDamaged(f"entry {index} is not what its digests say")
         yield leaf
+
+
+def _destroyed(apps: Any, using: str) -> set[str]:
+    """Digests of the records that the log, or what waits for its place there, says were destroyed by law."""
+    found: set[str] = set()
+    for name in ("Entry", "Staged"):
+        rows = apps.get_model("evidence", name)._base_manager.using(using).filter(kind=SHREDDED)
+        for record in rows.values_list("record", flat=True):
+            found |= set(json.loads(bytes(record))["data"]["gone"])
+    return found

@@ -71,7 +71,40 @@ def check_record(folder: str, index: int, size: int, root: bytes) -> dict[str, A
     return record
 
 
-def check_list(listed: dict[str, Any], own: int, records: Records, present: set[int]) -> list[str]:
+def check_destroyed(folder: str, index: int, size: int, root: bytes) -> str:
+    """The SHA-256 of a record that is not there, whose leaf is proved to stand under the root."""
+    name = f"proofs/{index}.json"
+    proof = strict_json(read(folder, name, SMALL), name)
+    path, leaf = proof.get("path"), proof.get("leaf")
+    stands = [proof.get("index"), proof.get("size")]
+    hexes = isinstance(path, list) and all(isinstance(one, str) and HEX.fullmatch(one) for one in path)
+    if len(proof) != 4 or canonical(stands) != canonical([index, size]) or index >= size or not hexes:
+        raise Wrong(f"records/{index}.json", f"文件缺失，而 {name} 在")
+    if not isinstance(leaf, str) or not HEX.fullmatch(leaf[:64]) or not HEX.fullmatch(leaf[64:]):
+        raise Wrong(name, "叶子摘要的格式不对")
+    start = hashlib.sha256(b"\x00" + bytes.fromhex(leaf)).digest()
+    if climb(start, index, size, [bytes.fromhex(str(one)) for one in path or []]) != root:
+        raise Wrong(name, "证明不能从这个叶子走到检查点的根")
+    return leaf[:64]
+
+
+def told(records: Records, lost: dict[int, str]) -> tuple[list[str], list[str]]:
+    """What the log says of each record whose body is not there; a body that nothing says was destroyed is missing."""
+    good, wrong = [], []
+    for index, digest in sorted(lost.items()):
+        by = [i for i, one in records.items() if one["kind"] == GONE[1] and digest in (one["data"].get("gone") or [])]
+        if not by:
+            wrong.append(f"records/{index}.json：正文缺失，日志里没有销毁它的记录")
+            continue
+        said, place = records[by[0]], by[0]
+        who, ground = shown(said["actor"]), shown(said["data"].get("ground"))
+        good.append(f"第 {index} 条：正文已于 {shown(said['at'])} 由 {who} 依法销毁（{ground}），凭据是第 {place} 条")
+    return good, wrong
+
+
+def check_list(
+    listed: dict[str, Any], own: int, records: Records, present: set[int], lost: dict[int, str]
+) -> list[str]:
     """What the export's own entry lists, against what is there."""
     place, wrong = f"records/{own}.json", []
     rows, files = listed.get("records"), listed.get("files")
@@ -83,7 +116,8 @@ def check_list(listed: dict[str, Any], own: int, records: Records, present: set[
         if not isinstance(index, int) or not HEX.fullmatch(str(row.get("sha256"))):
             return [f"{place}：导出记录里的清单格式不对"]
         named.add(index)
-        if index in records and hashlib.sha256(canonical(records[index])).hexdigest() != row["sha256"]:
+        there = hashlib.sha256(canonical(records[index])).hexdigest() if index in records else lost.get(index)
+        if there not in (None, row["sha256"]):
             wrong.append(f"records/{index}.json：与导出清单的摘要不一致")
     wrong += [f"records/{index}.json：文件缺失，导出清单里有它" for index in sorted(named - present)]
     wrong += [f"records/{index}.json：多出来的记录，导出清单里没有它" for index in sorted(present - named - {own})]
@@ -191,29 +225,32 @@ def verify(folder: str, trust: str | None = None) -> tuple[list[str], list[str]]
         return [], [str(problem)]
     good = [f"检查点签名有效：{shown(origin)}，共 {size} 条", *seen]
     records: Records = {}
-    wrong += [
-        f"{other}/{name}：文件缺失，而 {one}/{name} 在"
-        for one, other in (("records", "proofs"), ("proofs", "records"))
-        for name in sorted(found[one] - found[other])
-    ]
-    names = sorted(found["records"] & found["proofs"], key=lambda name: int(name[:-5]))
-    for name in names:
+    wrong += [f"proofs/{name}：文件缺失，而 records/{name} 在" for name in sorted(found["records"] - found["proofs"])]
+    lost: dict[int, str] = {}
+    for name in sorted(found["proofs"], key=lambda name: int(name[:-5])):
+        index = int(name[:-5])
         try:
-            records[int(name[:-5])] = check_record(folder, int(name[:-5]), size, root)
+            if name in found["records"]:
+                records[index] = check_record(folder, index, size, root)
+            else:
+                lost[index] = check_destroyed(folder, index, size, root)
         except Wrong as problem:
             wrong.append(str(problem))
-    found_wrong, summary = check_whole(folder, records, found, size)
-    return [*good, *summary], wrong + found_wrong
+    ended, unsaid = told(records, lost)
+    found_wrong, summary = check_whole(folder, records, found, size, lost)
+    return [*good, *ended, *summary], wrong + unsaid + found_wrong
 
 
-def check_whole(folder: str, records: Records, found: dict[str, set[str]], size: int) -> tuple[list[str], list[str]]:
+def check_whole(
+    folder: str, records: Records, found: dict[str, set[str]], size: int, lost: dict[int, str]
+) -> tuple[list[str], list[str]]:
     """Whether this is all that was exported, by the export's own entry: the last that the checkpoint covers."""
     own = max(records, default=-1)
     if own != size - 1 or records[own]["kind"] != EXPORTED:
         return ["records：最后一条不是导出记录，它缺失或已被改动，不能说明这里是否齐全"], []
     listed = records[own]["data"]
     try:
-        wrong = check_list(listed, own, records, {int(name[:-5]) for name in found["records"]})
+        wrong = check_list(listed, own, records, {int(name[:-5]) for name in found["records"]} | set(lost), lost)
         if isinstance(listed.get("files"), list):
             wrong += check_files(folder, found["files"], {str(one) for one in listed["files"]}, records)
     except Wrong as problem:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from weilu.evidence.bodies import destroyed
 from weilu.evidence.checks import Verified, verify_entry
+from weilu.evidence.destroying import bodies_of
 from weilu.evidence.drawing import draw
 from weilu.evidence.export import zipped_item
 from weilu.evidence.keys import log_origin
@@ -93,9 +94,7 @@ def entry(request: HttpRequest, index: int) -> HttpResponse:
         "sm3": bytes(found.sm3).hex(),
         "first_limit": first_limit(standings(None, 0)),
         "shredded": set(destroyed([file["sha256"] for file in said["files"]])),
-        "may_shred": bool(said["files"])
-        and not found.kind.startswith("evidence.")
-        and found.org in reader(request).codes_with("evidence.shred"),
+        "may_shred": any(bodies_of(found)) and found.org in reader(request).codes_with("evidence.shred"),
         "may_export": bool(found.item) and _may_export(request, found.org),
     }
     return render(request, "evidence/entry.html", shown | _proved(verify_entry(found)))

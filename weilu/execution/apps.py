@@ -6,10 +6,17 @@ class ExecutionConfig(AppConfig):
     label = "execution"
 
     def ready(self) -> None:
+        from weilu.evidence.reach import Place, hold_words
         from weilu.execution.about import about_run
+        from weilu.execution.models import Run, RunEvent, RunStep
         from weilu.execution.steps import FACT_TITLES
         from weilu.process.vocabulary import register_facts
         from weilu.ui.about import tell_about
 
+        hold_words(
+            Place(Run, "item__uid", ("plan", "cause")),
+            Place(RunStep, "run__item__uid", ("words", "result"), "evidence"),
+            Place(RunEvent, "run__item__uid", ("text",)),
+        )
         register_facts(FACT_TITLES)
         tell_about("execution", about_run)

@@ -11,7 +11,7 @@ class ProcessConfig(AppConfig):
         from weilu.evidence.looking import name_workers
         from weilu.jobs.kinds import register
         from weilu.notify.kinds import ESCALATION, REMINDER, WAITS, register_relevance
-        from weilu.process import deadlines, gaps, notices
+        from weilu.process import deadlines, erasing, gaps, notices
         from weilu.process.queries import works_on
         from weilu.process.search import teach
         from weilu.process.tallies import FOLD
@@ -20,6 +20,7 @@ class ProcessConfig(AppConfig):
         for kind in (notices.WAITING, notices.REQUESTER, notices.SETTLE, deadlines.WATCH, deadlines.SWEEP, FOLD):
             register(kind)
         notices.subscribe_all()
+        erasing.subscribe_all()
         register_need(gaps.gaps, gaps.uses)
         name_workers(works_on)
         register_relevance((WAITS, REMINDER), notices.still_waiting)

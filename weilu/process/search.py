@@ -45,6 +45,18 @@ def keep_words(item: WorkItem, also: Iterable[str] = ()) -> None:
         )
 
 
+def rename(item: WorkItem, title: str) -> None:
+    """Give an item another title, by which alone it is found from now on; its words begin with the title."""
+    kept = len(bigrams.fold(item.title))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT text FROM process_words WHERE item_id = %s", [item.id])
+        for (text,) in cursor.fetchall():
+            new = bigrams.fold(title) + text[kept:]
+            cursor.execute("UPDATE process_words SET text = %s WHERE item_id = %s", [new, item.id])
+    item.title = title
+    item.save(update_fields=["title"])
+
+
 def words_of(item: WorkItem, also: Iterable[str] = ()) -> str:
     """The folded words of an item."""
     return bigrams.fold(" ".join([item.title, item.system.name, item.system.code, item.requester.name, *also]))
