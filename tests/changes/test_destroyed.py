@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from weilu.changes.actions import request_change
 from weilu.changes.models import Change, NeedVersion
 from weilu.evidence.actions import tick
 from weilu.evidence.bodies import Shredding
-from weilu.evidence.destroying import wipe
+from weilu.evidence.destroying import StillRead, wipe
 from weilu.evidence.models import Entry
 from weilu.evidence.shredding import ask_shredding, decide_shredding
 from weilu.evidence.soundness import check_log
@@ -132,6 +134,24 @@ def test_by_night_the_database_s_files_lose_it_too(cast: Cast, installation: Ins
     assert found_in_files() == 0
     assert Shredding.objects.get().wiped_at is not None
     assert wipe() == 0
+
+
+@pytest.mark.once
+def test_while_somebody_reads_what_stood_before_it_is_not_called_wiped(cast: Cast, installation: Installation):
+    change = bring(cast, opinionated(cast, installation), "")
+    entry = saying(change)
+    with closing(sqlite3.connect(str(connection.settings_dict["NAME"]))) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM process_opinion").fetchone()
+        destroy(cast, entry)
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout = 200")
+        with pytest.raises(StillRead):
+            wipe()
+        assert Shredding.objects.get().wiped_at is None
+
+    assert wipe() == 1
+    assert found_in_files() == 0
 
 
 def test_wiping_leaves_every_row_as_it_was(cast: Cast, installation: Installation):

@@ -3,17 +3,18 @@
 from datetime import datetime, time
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from weilu.accounts.credentials import Visit
 from weilu.accounts.models import Organisation
 from weilu.accounts.register import old_events
-from weilu.evidence.destroying import wipe
+from weilu.evidence.destroying import StillRead, wipe
 from weilu.evidence.files import seal_old
 from weilu.evidence.keeping import Gone, Register, months_of, prune, prune_rows
 from weilu.evidence.looking import record_looks
 from weilu.evidence.register import check_all
-from weilu.jobs.kinds import Doing, Kind
+from weilu.jobs.kinds import Doing, Kind, Later
 from weilu.jobs.models import Job
 from weilu.jobs.rules import Daily, Minutes
 
@@ -32,7 +33,10 @@ def _seal_old(_doing: Doing) -> None:
 
 
 def _wipe(_doing: Doing) -> None:
-    wipe()
+    try:
+        wipe()
+    except StillRead:
+        raise Later(_("数据库正在被读取，残留还没有清完")) from None
 
 
 def _prune(_doing: Doing) -> None:

@@ -22,6 +22,10 @@ from weilu.kernel.times import now
 KEPT = ("records.", "evidence.", "log.")  # kinds that both sides signed, or that prove others
 
 
+class StillRead(Exception):
+    """The database's log of writes could not be emptied, since somebody reads what stood before."""
+
+
 def check_record(entry: Entry) -> None:
     """Only what people wrote into a work item goes, and files before the record that names them."""
     if entry.kind.startswith(KEPT) or not entry.item:
@@ -83,7 +87,7 @@ def wipe() -> int:
     """Clear what the database still holds of destroyed rows where nothing stands; how many destructions it was for.
 
     Outside any transaction. SQLite is written anew (VACUUM), PostgreSQL the tables that held the words, so it takes
-    a while and room on disk: by night.
+    a while and room on disk: by night. Raises StillRead when somebody's reading keeps old pages of SQLite in use.
     """
     waiting = Shredding.objects.filter(state=Shredding.State.DONE, wiped_at=None)
     ids = list(waiting.values_list("id", flat=True))
@@ -92,12 +96,16 @@ def wipe() -> int:
     with connection.cursor() as cursor:
         for statement in _statements():
             cursor.execute(statement)
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # after waiting as long as for any lock
+            if cursor.fetchone()[0]:
+                raise StillRead
     return Shredding.objects.filter(id__in=ids).update(wiped_at=now())
 
 
 def _statements() -> list[str]:
     if connection.vendor == "sqlite":
-        return [*WIPED_FIRST, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"]
+        return [*WIPED_FIRST, "VACUUM"]
     tables = [one for one in connection.introspection.table_names() if not one.startswith("django_")]
     return [f"VACUUM FULL {connection.ops.quote_name(one)}" for one in tables]
 
