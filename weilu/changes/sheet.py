@@ -120,7 +120,7 @@ def _step(run: Run, step: RunStep) -> Step:
         seconds = max(1, -(-int((step.ended_at - step.started_at).total_seconds() * 1000) // 1000))
     return Step(
         title=step.title,
-        host=run.installation.host,
+        host=run.place.host,
         started_at=iso(step.started_at) if step.started_at else "",
         seconds=seconds,
         result=RESULTS.get(step.state, "未执行"),

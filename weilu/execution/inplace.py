@@ -31,7 +31,7 @@ def recheck(run: Run, *, approval: bool, window: bool, proof: bool) -> None:
 
 def check_source(run: Run) -> Done:
     """The channel's signature, the wheel's digest, and that it is the wheel that was approved."""
-    where = run.installation
+    where = run.place
     release = read_release(Path(where.channel), Path(where.keyring), run.plan["version"])
     if release.sha256 != run.plan["sha256"] or release.wheel != run.plan["wheel"]:
         raise Refused(
@@ -61,7 +61,7 @@ class NotAccepted(Refused):
 
 def accept(run: Run) -> Done:
     """Every criterion of the plan, over HTTP at the installation's own address; raises NotAccepted."""
-    results = check_all(run.installation.url, run.plan["criteria"])
+    results = check_all(run.place.url, run.plan["criteria"])
     told_apart = {"criteria": [{"title": one["title"], "met": one["met"]} for one in results]}
     missed = [one for one in results if not one["met"]]
     if missed:

@@ -184,7 +184,7 @@ def conclude(run: Run, state: str) -> None:
     }  # fmt: skip
     ref = stage("execution.run_finished", record, actor=WORKER, org=run.owner.code, item=str(run.item.uid), urgent=True)
     if state == Run.State.SUCCEEDED:
-        Installation.objects.filter(id=run.installation_id).update(version=run.plan["version"])
+        Installation.objects.filter(id=run.place.id).update(version=run.plan["version"])
     holds = state in (Run.State.SUCCEEDED, Run.State.WENT_BACK)
     record_fact(run.item, "run.concluded", run.subject, holds, words, run.number, ref)
     note(run.item, "run", f"{run.number} {words}", link=_link(run), evidence=ref)

@@ -191,7 +191,7 @@ def attempt_folder(run: Run, step: RunStep) -> Path:
 
 
 def _launch(run: Run, step: RunStep, verb: str) -> None:
-    where = run.installation
+    where = run.place
     rehearsed = run.steps.filter(key="rehearse").first()
     order = {
         "run": run.number, "fence": run.fence, "root": where.root, "name": where.name, "version": run.plan["version"],

@@ -1,6 +1,7 @@
 """The customer's systems, where they are installed, and who uses them."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from weilu.accounts.models import Owned, Person
 
@@ -40,3 +41,91 @@ class Installation(Owned):
 
     def __str__(self) -> str:
         return f"{self.name} @ {self.host}"
+
+
+class Environment(Owned):
+    """A stage of a system: where it is tried, where it stands by, where it serves."""
+
+    class Kind(models.TextChoices):
+        TEST = "test", _("实验机")
+        STANDBY = "standby", _("备机")
+        PRODUCTION = "production", _("现网")
+
+    system = models.ForeignKey(System, models.PROTECT, related_name="environments")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    name = models.CharField(max_length=60)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["system", "name"], name="one_environment_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class HostGroup(Owned):
+    """Hosts of an environment that do the same work; plans name it, and it bounds how many change at once."""
+
+    environment = models.ForeignKey(Environment, models.PROTECT, related_name="groups")
+    name = models.CharField(max_length=60)
+    at_once = models.PositiveSmallIntegerField(null=True)  # hosts that runs may act on together; None: no bound
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["environment", "name"], name="one_group_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Host(Owned):
+    """A machine reached over SSH, known by its pinned host key."""
+
+    group = models.ForeignKey(HostGroup, models.PROTECT, related_name="hosts")
+    name = models.CharField(max_length=100)
+    address = models.CharField(max_length=100)  # an IP address or a DNS name
+    port = models.PositiveIntegerField(default=22)
+    user = models.CharField(max_length=60, default="root")
+    become = models.BooleanField(default=False)  # acts by sudo after it came in as `user`
+    site = models.CharField(max_length=60, default="")  # computing centre or building
+    zone = models.CharField(max_length=60, default="")  # network zone
+    pool = models.CharField(max_length=40, default="")  # label of the workers that reach it; empty: every worker
+    python = models.CharField(max_length=200, default="/usr/bin/python3")
+    key = models.CharField(max_length=1000, default="")  # as in known_hosts: type and base64; empty: not pinned yet
+    facts = models.JSONField(default=dict)
+    facts_at = models.DateTimeField(null=True)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], condition=models.Q(retired_at=None), name="one_host_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Dependency(models.Model):
+    """`system` needs `on` to work: a change of one concerns the other."""
+
+    system = models.ForeignKey(System, models.PROTECT, related_name="needs")
+    on = models.ForeignKey(System, models.PROTECT, related_name="needed_by")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["system", "on"], name="one_dependency"),
+            models.CheckConstraint(condition=~models.Q(system=models.F("on")), name="not_on_itself"),
+        ]
+
+
+class Limit(Owned):
+    """How many hosts of a site or network zone may change at once, over all runs."""
+
+    class Kind(models.TextChoices):
+        SITE = "site", _("机房")
+        ZONE = "zone", _("网络区")
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    name = models.CharField(max_length=60)
+    at_once = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "kind", "name"], name="one_limit")]
