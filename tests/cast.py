@@ -5,13 +5,16 @@ from pathlib import Path
 
 from weilu.changes.actions import request_change
 from weilu.changes.models import Change
-from weilu.demo import Cast, make_cast, make_system
+from weilu.demo import Cast, made_up_key, make_cast, make_environment, make_group, make_host, make_system
 from weilu.evidence.models import Entry, Staged
 from weilu.kernel.times import now
 from weilu.process.models import Fact, Opinion, Seat, StepVisit, WorkItem
 from weilu.systems.models import Installation, System
 
-__all__ = ["Cast", "make_cast", "make_change", "make_installation", "plan_fields", "state_of_everything"]
+__all__ = [
+    "Cast", "made_up_key", "make_cast", "make_change", "make_environment", "make_group", "make_host",
+    "make_installation", "plan_fields", "state_of_everything",
+]  # fmt: skip
 
 FLOW = """
 flow: test.flow

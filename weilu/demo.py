@@ -4,9 +4,12 @@ The same cast stands in the tests: 王 asks, 李 heads the department, 赵 heads
 吴 is the security office, 郑 administers; 陈 engineers, 周 heads development; 孙 is of another vendor.
 """
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -16,7 +19,7 @@ from weilu.accounts.house import name_head
 from weilu.accounts.models import Department, Organisation, Person
 from weilu.process.flow_actions import install_flow
 from weilu.systems.actions import name_users, register_installation, register_system
-from weilu.systems.models import Installation, System
+from weilu.systems.models import Environment, Host, HostGroup, Installation, System
 
 PASSWORD = "weilu-demo-2026"  # noqa: S105  (the demo's own, printed at its start)
 FLOWS = Path(__file__).with_name("changes") / "flows"
@@ -97,6 +100,34 @@ def make_system(
         cast.zheng, system, name="jzdesk", host="app-01", root=str(root), url=url,
         channel=str(channel), keyring=str(keyring), version=version,
     )  # fmt: skip
+
+
+def make_environment(system: System, **over: Any) -> Environment:
+    """An environment of the system: 实验机, unless `kind` (test, standby, production) or `name` say otherwise."""
+    kind = over.pop("kind", Environment.Kind.TEST)
+    fields = {"name": str(Environment.Kind(kind).label)} | over
+    return Environment.objects.create(owner=system.owner, system=system, kind=kind, **fields)
+
+
+def make_group(environment: Environment, **over: Any) -> HostGroup:
+    """A group of hosts: 应用, unless `name` says otherwise; `at_once` bounds it."""
+    fields = {"name": "应用"} | over
+    return HostGroup.objects.create(owner=environment.owner, environment=environment, **fields)
+
+
+def make_host(group: HostGroup, **over: Any) -> Host:
+    """The group's next host, app-01 and so on, with a pinned key that is its own; `key=""` leaves it unpinned."""
+    number = Host.objects.filter(owner=group.owner).count() + 1
+    name = over.pop("name", f"app-{number:02d}")
+    fields = {"address": f"192.0.2.{number}", "key": made_up_key(name)} | over
+    return Host.objects.create(owner=group.owner, group=group, name=name, **fields)
+
+
+def made_up_key(name: str) -> str:
+    """An Ed25519 host key as known_hosts has it; nobody has its private half."""
+    kind, point = b"ssh-ed25519", sha256(name.encode()).digest()
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (kind, point))
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
 
 
 def set_stage(say: Callable[[str], None]) -> None:
