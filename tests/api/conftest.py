@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from demo.channel import Channel, build_channel
-from tests.cast import Cast, make_change, make_installation
+from tests.cast import Cast, make_change, make_environment, make_group, make_host, make_installation
 from tests.changes.steps import bring
 from tests.documents.builders import make_template
 from weilu.accounts.alarms import raise_alarms
@@ -33,6 +33,7 @@ from weilu.records.models import Overtime, RecordSheet
 from weilu.records.overtime import enter_overtime
 from weilu.records.queries import paper_of
 from weilu.records.scans import file_scan
+from weilu.systems.models import Environment, Host, HostGroup, Limit
 
 TITLE, NEED = "预约平台升级到 1.1.0", "预约时要能写备注。"
 
@@ -59,6 +60,8 @@ class Told:
             "alarm": Alarm.objects.get(owner=self.cast.jz),
             "flow": self.closed.item.flow, "draft": FlowDraft.objects.get(author=self.cast.zheng),
             "notice": Notice.objects.filter(person=self.cast.wang).first(),
+            "environment": Environment.objects.get(), "group": HostGroup.objects.get(), "host": Host.objects.get(),
+            "limit": Limit.objects.get(),
         }  # fmt: skip
         return {name: str(row.uid) for name, row in rows.items()}
 
@@ -91,6 +94,8 @@ class Told:
             "养老待遇科",
             "禾川",
             "app-01",
+            "东机房",
+            "192.0.2.1",
             "jzdesk",
             self.sheet.token,
         ]
@@ -125,6 +130,8 @@ def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
     template = make_template(cast, "系统 {{ system }}", level="internal", recipients=["person:wangmin"])
     fill_sheet(cast.chen, sheet, template=str(template.uid))
     file_scan(cast.chen, sheet, data=paper_of(sheet))
+    make_host(make_group(make_environment(installation.system)), name="jz-app-01", site="东机房")
+    Limit.objects.create(owner=cast.jz, kind="site", name="东机房", at_once=2)
     tick()
     return Told(cast, closed, opened, run, sheet)
 

@@ -51,6 +51,8 @@ def bodies(schema: dict[str, Any], document: dict[str, Any], values: Mapping[str
 
 
 def _some(field: dict[str, Any], document: dict[str, Any], values: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+    if "anyOf" in field:  # a type, or nothing
+        return _some(field["anyOf"][0], document, values)
     kind = field.get("format") or field.get("type") or field["$ref"]
     if kind == "array":
         return [[]]

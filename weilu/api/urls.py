@@ -12,6 +12,7 @@ from weilu.api import (
     evidence,
     flows,
     hand,
+    hosts,
     house,
     jobs,
     kinds,
@@ -60,6 +61,7 @@ api.add_router("", security.router)
 api.add_router("", documents.router)
 api.add_router("", documents.reads)
 api.add_router("", evidence.router, tags=["act"])
+api.add_router("", hosts.router)
 
 
 def _patterns() -> list[URLPattern]:

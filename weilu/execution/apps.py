@@ -8,9 +8,11 @@ class ExecutionConfig(AppConfig):
     def ready(self) -> None:
         from weilu.evidence.reach import Place, hold_words
         from weilu.execution.about import about_run
+        from weilu.execution.holding import held_by_runs
         from weilu.execution.models import Run, RunEvent, RunStep
         from weilu.execution.steps import FACT_TITLES
         from weilu.process.vocabulary import register_facts
+        from weilu.systems.holding import register_hold
         from weilu.ui.about import tell_about
 
         hold_words(
@@ -19,4 +21,5 @@ class ExecutionConfig(AppConfig):
             Place(RunEvent, "run__item__uid", ("text",)),
         )
         register_facts(FACT_TITLES)
+        register_hold(held_by_runs)
         tell_about("execution", about_run)

@@ -25,7 +25,7 @@ def register_system(
     backup_owner: Person | None = None,
 ) -> System:
     """Put a system of the customer on the register; only its administrator may."""
-    _may_manage(by, owner)
+    check_manages(by, owner)
     code = text.code(code, _("系统代号"), field="code", longest=20)
     if System.objects.filter(owner=owner, code=code).exists():
         raise Refused(_("代号 %(code)s 已被使用，换一个") % {"code": code}, field="code")
@@ -48,7 +48,7 @@ def register_installation(
     by: Person, system: System, *, name: str, host: str, root: str, url: str, channel: str, keyring: str, version: str
 ) -> Installation:
     """Record where an application of the system runs and where its releases come from."""
-    _may_manage(by, system.owner)
+    check_manages(by, system.owner)
     url = text.code(url, _("地址"), field="url", longest=200)
     if not _is_address(url):
         raise Refused(_("地址应形如 http://主机:端口，不带用户名"), field="url")
@@ -76,7 +76,7 @@ def register_installation(
 @action("systems.name_users")
 def name_users(by: Person, system: System, users: Sequence[Person]) -> None:
     """Set who uses the system: whoever must get its upgrade notes (CHG-6); people of its customer only."""
-    _may_manage(by, system.owner)
+    check_manages(by, system.owner)
     strangers = [person.name for person in users if person.organisation_id != system.owner_id]
     if strangers:
         raise Refused(_("%(names)s 不是本单位的人") % {"names": _("、").join(strangers)}, field="users")
@@ -99,6 +99,13 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _may_manage(by: Person, owner: Organisation) -> None:
+def check_manages(by: Person, owner: Organisation) -> None:
+    """Raises Refused unless `by` looks after the customer's register of systems."""
     if not by.may("systems.manage", owner.id):
         raise Refused(_("系统档案由系统管理员维护"))
+
+
+def hold_register(by: Person, owner: Organisation) -> None:
+    """Let nobody else change the customer's register until the transaction ends; raises Refused as above."""
+    check_manages(by, owner)
+    Organisation.objects.select_for_update().get(id=owner.id)

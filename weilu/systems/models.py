@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from weilu.accounts.models import Owned, Person
+from weilu.kernel.times import now
 
 
 class System(Owned):
@@ -101,6 +102,20 @@ class Host(Owned):
 
     def __str__(self) -> str:
         return self.name
+
+
+class HostEvent(models.Model):
+    """A line of a host's history: an act on it as the log has it, kept where its page reads it."""
+
+    host = models.ForeignKey(Host, models.PROTECT, related_name="events", db_index=False)  # see events_of_a_host
+    at = models.DateTimeField(default=now)
+    kind = models.CharField(max_length=60)  # of its entry
+    actor = models.CharField(max_length=200)
+    data = models.JSONField()  # of its entry
+    ref = models.UUIDField()  # of its entry
+
+    class Meta:
+        indexes = [models.Index(fields=["host", "-id"], name="events_of_a_host")]
 
 
 class Dependency(models.Model):
