@@ -55,6 +55,7 @@ class Config:
     ldap: Ldap | None  # WEILU_LDAP_*: see `config_sign_in`
     proxies: tuple[str, ...]  # WEILU_TRUSTED_PROXIES: addresses whose X-Forwarded-For is believed, comma separated
     smtp: Smtp | None  # WEILU_SMTP_*; none: notices stay in the inbox
+    vault_key: Path  # WEILU_VAULT_KEY: the private key that opens credentials; only workers read it
 
     @property
     def site(self) -> str:
@@ -133,6 +134,7 @@ def read_config(env: Mapping[str, str] | None = None) -> Config:
         oidc=_sign_in(env, read_oidc),
         proxies=_proxies(env),
         smtp=_smtp(env),
+        vault_key=Path(env.get("WEILU_VAULT_KEY") or data_dir / "keys" / "vault.key").expanduser().absolute(),
     )
 
 

@@ -103,6 +103,7 @@ NEEDS = {  # the scope an action needs, where that is not WORK; by name, then by
     "accounts.set_alarms": "security.manage",
     "accounts.close_alarm": "security.manage",
     "systems": "systems.manage",
+    "vault": "vault.manage",
     "process.draft_flow": "flows.edit",
     "process.propose_flow": "flows.edit",
     "process.discard_flow": "flows.edit",

@@ -28,10 +28,11 @@ PRIVILEGED = (
     "accounts.person_let_go", "accounts.person_taken_back", "accounts.role_given", "accounts.role_ended",
     "accounts.head_named", "accounts.token_made", "accounts.token_revoked", "accounts.second_factor_reset",
     "accounts.sign_in_unlocked", "accounts.password_set", "accounts.alarm_raised", "accounts.alarm_closed",
-    "systems.system_registered", "systems.installation_registered", "process.flow_published", "process.delegated",
-    "process.delegation_ended", "records.number_cancelled", "evidence.exported", "evidence.export_failed",
-    "evidence.witness_enrolled", "evidence.witness_retired", "evidence.witness_disagrees", "log.reopened",
-    "jobs.tried_again",
+    "systems.system_registered", "systems.installation_registered", "vault.credential_added",
+    "vault.credential_retired", "vault.access_given", "vault.access_taken", "process.flow_published",
+    "process.delegated", "process.delegation_ended", "records.number_cancelled", "evidence.exported",
+    "evidence.export_failed", "evidence.witness_enrolled", "evidence.witness_retired", "evidence.witness_disagrees",
+    "log.reopened", "jobs.tried_again",
 )  # fmt: skip
 SETTINGS = (
     "accounts.second_factor_required", "accounts.second_factor_begun", "accounts.second_factor_confirmed",

@@ -22,6 +22,7 @@ HEADER = "Idempotency-Key"
 TOLD_ONCE = tuple(  # the answer holds a secret, and answers are kept in clear
     f"/api/v1/accounts/{verb}" for verb in ("make_token", "enrol_second_factor", "confirm_second_factor")
 )
+TYPED_ONCE = ("/api/v1/vault/add_credential",)  # a short secret could be guessed by the digest of what was asked
 
 
 def once(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -41,6 +42,9 @@ def once(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return problem_json(400, reason, None, "/api/v1/openapi.json", "")
         if request.path in TOLD_ONCE:
             reason = _("这个操作的回答只给一次，不能带 Idempotency-Key。去掉后再调用")
+            return problem_json(422, reason, None, "/api/v1/openapi.json", "")
+        if request.path in TYPED_ONCE:
+            reason = _("这个操作带着秘密，不能带 Idempotency-Key。去掉后再调用")
             return problem_json(422, reason, None, "/api/v1/openapi.json", "")
         asked = sha256(request.path.encode() + b"\0" + request.body).hexdigest()
         with transaction.atomic():

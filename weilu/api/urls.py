@@ -23,6 +23,7 @@ from weilu.api import (
     reads,
     records,
     security,
+    vault,
 )
 from weilu.api.bearer import Bearer, within_scope
 from weilu.api.once import once
@@ -58,6 +59,7 @@ api.add_router("", notify.router, tags=["act"])
 api.add_router("", records.router, tags=["act"])
 api.add_router("", records.reads, tags=["read"])
 api.add_router("", security.router)
+api.add_router("", vault.router)
 api.add_router("", documents.router)
 api.add_router("", documents.reads)
 api.add_router("", evidence.router, tags=["act"])

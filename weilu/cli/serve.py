@@ -47,7 +47,9 @@ def work() -> int:
     from weilu.jobs.worker import new_holder
     from weilu.jobs.worker import work_forever as work_on_jobs
     from weilu.kernel import upkeep
+    from weilu.vault import keys
 
+    keys.ensure()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

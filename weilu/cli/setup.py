@@ -45,9 +45,11 @@ def make_folders(config: Config) -> None:
 
 
 def first_keys() -> str:
-    """Make the log's key where there is none; returns its public half."""
+    """Make the keys of the log and of the vault where there are none; returns the public half of the log's."""
     from weilu.evidence.keys import public_vkey
+    from weilu.vault.keys import ensure
 
+    ensure()
     return public_vkey()
 
 

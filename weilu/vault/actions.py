@@ -1,0 +1,126 @@
+"""What administrators do with credentials; what they type goes in here and never comes out again."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from weilu.accounts.models import Organisation, Person
+from weilu.evidence.actions import stage
+from weilu.kernel import text
+from weilu.kernel.actions import action
+from weilu.kernel.ids import uuid7
+from weilu.kernel.refused import Refused
+from weilu.kernel.times import now
+from weilu.systems.models import Host, HostGroup
+from weilu.vault import keys, material, rules
+from weilu.vault.models import Access, Credential
+from weilu.vault.sealing import seal
+
+
+@action("vault.add_credential")
+def add_credential(
+    by: Person, owner: Organisation, *, name: str, kind: str, secret: str = "", passphrase: str = "", make: bool = False
+) -> Credential:
+    """Seal a secret under a name: a pasted private key (with its passphrase, given once), a new pair, or a password.
+
+    With `make` a new pair is made here, and nobody ever sees its private half.
+    """
+    rules.check_may_manage(by.may(rules.RIGHT, owner.id))
+    name = text.line(name, _("名称"), field="name", longest=60)
+    if Credential.objects.active().filter(owner=owner, name=name).exists():
+        raise Refused(_("已有叫「%(name)s」的凭据，换一个名称") % {"name": name}, field="name")
+    content, public = _content(kind, secret, passphrase, make)
+    if public and (same := Credential.objects.active().filter(owner=owner, public=public).first()):
+        raise Refused(_("这个密钥已在保险库里，叫「%(name)s」") % {"name": same.name}, field="secret")
+    key, uid = keys.present(), uuid7()
+    sealed = seal(content, key.public, uid, kind)
+    made = Credential.objects.create(
+        uid=uid, owner=owner, name=name, kind=kind, public=public, sealed=sealed, sealed_to=key, made_by=by
+    )
+    data = _facts(made) | {"kind": kind, "made_here": make}
+    stage("vault.credential_added", data, actor=by.actor, org=owner.code)
+    return made
+
+
+@action("vault.retire_credential")
+def retire_credential(by: Person, credential: Credential) -> Credential:
+    """Let it open nothing any more; its sealed content is wiped, only name and public half stay on record."""
+    found = _locked(by, credential)
+    places = [_place(one) for one in found.accesses.select_related("host", "group__environment__system")]
+    found.accesses.all().delete()
+    found.sealed, found.retired_by, found.retired_at = b"", by, now()
+    found.save(update_fields=["sealed", "retired_by", "retired_at"])
+    stage("vault.credential_retired", _facts(found) | {"opened": places}, actor=by.actor, org=found.owner.code)
+    return found
+
+
+@action("vault.grant_access")
+def grant_access(
+    by: Person, credential: Credential, *, host: Host | None = None, group: HostGroup | None = None
+) -> Access:
+    """Let a credential open a host or the hosts of a group, in place of the one of its kind that did so far."""
+    found = _locked(by, credential)
+    place = host or group
+    if place is None:
+        raise Refused(_("没有选主机或主机组"), field="place")
+    rules.check_same_owner(place.owner_id == found.owner_id)
+    if host is not None and host.retired_at is not None:
+        raise Refused(_("主机 %(name)s 已停用") % {"name": host.name}, field="place")
+    at: dict[str, Any] = {"host": host, "group": None if host else group, "kind": found.kind}
+    before: Access | None = (
+        Access.objects.select_for_update(of=("self",)).select_related("credential").filter(**at).first()
+    )
+    if before is not None and before.credential_id == found.id:
+        return before
+    replaced = before.credential.name if before else ""
+    if before is not None:
+        before.delete()
+    made = Access.objects.create(owner=found.owner, credential=found, **at)
+    data = _facts(found) | {"opens": _place(made), "instead_of": replaced}
+    stage("vault.access_given", data, actor=by.actor, org=found.owner.code)
+    return made
+
+
+@action("vault.revoke_access")
+def revoke_access(by: Person, access: Access) -> None:
+    """Let a credential open this place no more."""
+    found = _locked(by, access.credential)
+    row = Access.objects.filter(id=access.id).select_related("host", "group__environment__system").first()
+    if row is None:
+        raise Refused(_("这项授权已经收回"))
+    place = _place(row)
+    row.delete()
+    stage("vault.access_taken", _facts(found) | {"opened": place}, actor=by.actor, org=found.owner.code)
+
+
+def _content(kind: str, secret: str, passphrase: str, make: bool) -> tuple[bytes, str]:
+    """What is sealed, and what of it everybody may see."""
+    match kind:
+        case Credential.Kind.SSH_KEY:
+            pair = material.new_pair() if make else material.read_private(secret, passphrase)
+            return pair.private, pair.public
+        case Credential.Kind.BECOME_PASSWORD:
+            return material.read_password(secret), ""
+    raise Refused(_("没有选凭据的种类"), field="kind")
+
+
+def _locked(by: Person, credential: Credential) -> Credential:
+    found: Credential = Credential.objects.select_for_update(of=("self",)).select_related("owner").get(id=credential.id)
+    rules.check_may_manage(by.may(rules.RIGHT, found.owner_id))
+    rules.check_not_retired(found.retired_at is not None)
+    return found
+
+
+def _facts(credential: Credential) -> dict[str, Any]:
+    """How the log names a credential."""
+    print_ = material.fingerprint(credential.public)
+    return {"credential": str(credential.uid), "name": credential.name, "fingerprint": print_}
+
+
+def _place(access: Access) -> str:
+    """How the log names what a credential opens: a host, or a group with its environment and system."""
+    if access.host is not None:
+        return str(access.host.name)
+    assert access.group is not None  # noqa: S101
+    environment = access.group.environment
+    return f"{environment.system.code} / {environment.name} / {access.group.name}"

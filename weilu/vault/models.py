@@ -1,0 +1,90 @@
+"""The vault: public keys that secrets are sealed to, credentials, and which host or group each opens."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from weilu.accounts.models import Owned, OwnedRows, Person
+from weilu.kernel.times import now
+from weilu.systems.models import Host, HostGroup
+
+
+class VaultKey(models.Model):
+    """The public half of a key pair; the private half is a file that only workers read (`keys.py`)."""
+
+    number = models.PositiveIntegerField(unique=True)  # from 1; the highest is the one that is sealed to
+    public = models.CharField(max_length=64, unique=True)  # X25519, in hex
+    made_at = models.DateTimeField(default=now)
+    retired_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.fingerprint}"
+
+    @property
+    def fingerprint(self) -> str:
+        """The beginning of the public key, by which people tell one from another."""
+        return self.public[:16]
+
+
+class Credentials(OwnedRows):
+    def active(self) -> Self:
+        """Those that still open something."""
+        return self.filter(retired_at=None)
+
+
+class Credential(Owned):
+    """A secret by which hosts let us in, sealed; what is shown of it is its name and its public half."""
+
+    class Kind(models.TextChoices):
+        SSH_KEY = "ssh_key", _("SSH 密钥")
+        BECOME_PASSWORD = "become_password", _("提权密码")
+
+    name = models.CharField(max_length=60)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    public = models.CharField(max_length=2000, default="", blank=True)  # of a key: type and base64, for authorized_keys
+    sealed = models.BinaryField()  # empty once retired
+    sealed_to = models.ForeignKey(VaultKey, models.PROTECT, related_name="credentials")
+    made_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(default=now)
+    retired_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    retired_at = models.DateTimeField(null=True)
+
+    objects = Credentials.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], condition=Q(retired_at=None), name="one_credential_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Access(Owned):
+    """A credential opens a host, or every host of a group; the host's own goes before its group's."""
+
+    credential = models.ForeignKey(Credential, models.PROTECT, related_name="accesses")
+    kind = models.CharField(max_length=20, choices=Credential.Kind.choices)  # the credential's: one of each at a place
+    group = models.ForeignKey(HostGroup, models.PROTECT, null=True, related_name="accesses")
+    host = models.ForeignKey(Host, models.PROTECT, null=True, related_name="accesses")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["group", "kind"], name="one_access_of_group"),
+            models.UniqueConstraint(fields=["host", "kind"], name="one_access_of_host"),
+            models.CheckConstraint(
+                condition=Q(group__isnull=False, host__isnull=True) | Q(group__isnull=True, host__isnull=False),
+                name="access_to_one_place",
+            ),
+        ]
+
+    @property
+    def place(self) -> Host | HostGroup:
+        """What it opens."""
+        found = self.host or self.group
+        assert found is not None  # noqa: S101  (access_to_one_place)
+        return found
