@@ -12,7 +12,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 ROOMS = [
     "kernel", "ui", "evidence", "jobs", "accounts", "documents", "notify",
-    "systems", "process", "vault", "execution", "records", "changes",
+    "systems", "process", "vault", "planning", "execution", "records", "changes",
 ]  # fmt: skip
 INSTALLED_APPS = [
     "django.contrib.auth",

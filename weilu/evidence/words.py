@@ -96,6 +96,8 @@ KINDS = {
     "changes.policy_set": gettext_lazy("设定补办期限"),
     "changes.amendment_filed": gettext_lazy("变更申请"),
     "changes.document_updated": gettext_lazy("受影响文件更新"),
+    "planning.booked": gettext_lazy("安排时段"),
+    "planning.released": gettext_lazy("让出时段"),
     "execution.run_ordered": gettext_lazy("下达执行"),
     "execution.run_cancelled": gettext_lazy("取消执行"),
     "execution.step_done": gettext_lazy("执行步骤完成"),

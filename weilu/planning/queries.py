@@ -1,0 +1,254 @@
+"""What stands in the way of planned work, and when it could be done: asked by pages, approvals and the worker.
+
+`conflicts` and `free_slots` take a constant number of queries, however much is planned.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
+
+from weilu.accounts.models import Person
+from weilu.kernel import worktime
+from weilu.kernel.refused import Refused
+from weilu.kernel.times import now
+from weilu.planning import rules
+from weilu.planning.models import Booking, Freeze, FreezeException, Window
+from weilu.planning.rules import Clash, Frozen, Kind, Near, Span, Taken
+from weilu.planning.rules import fits as fits
+from weilu.planning.telling import EXCEPT, Conflict, Seen, tell_clash
+from weilu.process.models import WorkItem
+from weilu.systems.models import Dependency, Host, System
+
+WITHOUT_WAITING = (Kind.OUTSIDE, Kind.FREEZE)  # an emergency does not wait for these; what is taken stays taken
+SLOTS = 5
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A time in which the work fits: inside a window, in nobody's way."""
+
+    starts: datetime
+    ends: datetime
+    worked: int  # minutes of it in which the customer works; the fewer the better
+    before_freeze: str = ""  # name of the freeze that begins within a day after it
+    window: str = ""  # name of the window; "" for the night
+
+
+class Around(NamedTuple):
+    """What there is about one system within a time."""
+
+    near: Near
+    names: dict[int, str]  # of the systems near
+    windows: list[Window]
+    opens: list[Span]
+    freezes: dict[int, Freeze]
+    excepted: frozenset[int]
+    bookings: dict[int, Booking]
+    taken: list[Taken]
+
+    @property
+    def frozen(self) -> list[Frozen]:
+        return [Frozen(one.id, one.system_id, one.span, one.id in self.excepted) for one in self.freezes.values()]
+
+
+def conflicts(
+    item: WorkItem | None,
+    system: System,
+    starts: datetime,
+    ends: datetime,
+    hosts: Collection[Host] = (),
+    people: Collection[Person] = (),
+    reader: Person | None = None,
+) -> list[Conflict]:
+    """Everything in the way of planned work (CHG-3), freezes first; at most eleven queries.
+
+    `item`'s own booking is not in its way, and what was booked later than that `yields`. `reader` is told of
+    other work only what they may see; without one, only of the customer's own.
+    """
+    span, machines = Span(starts, ends), {_machine(host): host.name for host in hosts}
+    around = _around(item, system, span, hosts, people)
+    wanted = Taken(0, system.id, span, frozenset(machines), frozenset(person.id for person in people))
+    found = rules.clashes(wanted, around.taken, around.near, around.opens, around.frozen)
+    own = _since(item)
+    seen = Seen(
+        owners=reader.owner_ids if reader else frozenset({system.owner_id}),
+        bookings=around.bookings, freezes=around.freezes, systems=around.names, system=system,
+        hosts=machines, people={person.id: person.name for person in people},
+        windows=bool(around.windows), able=_able(system) if around.freezes else [], at=now(),
+    )  # fmt: skip
+    return [tell_clash(clash, seen, _yields(clash, around, own)) for clash in found]
+
+
+def check_free(
+    item: WorkItem | None,
+    system: System,
+    starts: datetime,
+    ends: datetime,
+    hosts: Collection[Host] = (),
+    people: Collection[Person] = (),
+    at: datetime | None = None,
+    *,
+    but: Collection[Kind] = (),
+) -> None:
+    """Raises Refused where the time is over at `at`, or something is in the way that does not have to give way.
+
+    Asked before an approval and by the worker at the start. `but` are kinds of conflicts to pass over: an
+    emergency passes over `WITHOUT_WAITING`.
+    """
+    rules.check_span(starts, ends)
+    rules.check_ahead(ends, at or now())
+    found = [one for one in conflicts(item, system, starts, ends, hosts, people) if one.kind not in but]
+    left = [one for one in found if not one.yields]
+    if left:
+        more = _("；另有 %(count)d 处冲突") % {"count": len(left) - 1} if len(left) > 1 else ""
+        raise Refused(left[0].sentence + more, left[0].clause, help=left[0].help)
+
+
+def free_slots(
+    system: System,
+    minutes: int,
+    hosts: Collection[Host] = (),
+    people: Collection[Person] = (),
+    after: datetime | None = None,
+    days: int = 90,
+    *,
+    item: WorkItem | None = None,
+    most: int = SLOTS,
+) -> list[Slot]:
+    """Up to `most` times within `days` from `after` in which work of so many minutes fits, best first.
+
+    Each lies inside a window and is in nobody's way. Best is what takes the least working time of the customer,
+    then the earliest; one a gap. Empty where there is none. `item`'s own booking is not in its way.
+    """
+    since = rules.quarter(after or now())
+    span, length = Span(since, since + timedelta(days=days)), timedelta(minutes=minutes)
+    around = _around(item, system, span, hosts, people)
+    machines, persons = frozenset(map(_machine, hosts)), frozenset(person.id for person in people)
+    wanted = Taken(0, system.id, span, machines, persons)
+    shut = rules.clashes(wanted, around.taken, around.near, [span], around.frozen)
+    cut = [(around.freezes if one.kind == Kind.FREEZE else around.bookings)[one.of].span for one in shut]
+    gaps = rules.without(around.opens, [*cut, Span(datetime.min.replace(tzinfo=since.tzinfo), since)])
+    starts = [start for gap in gaps if (start := rules.quarter(gap.start)) + length <= min(gap.end, span.end)]
+    ranked = sorted((worktime.between(start, start + length, rules.CALENDAR), start) for start in starts)
+    return [_slot(Span(start, start + length), worked, around) for worked, start in ranked[:most]]
+
+
+def opening(system: System, since: datetime, until: datetime) -> tuple[list[Span], bool]:
+    """When changes of a system have the least effect, merged; and whether it has windows of its own (else: night)."""
+    windows = list(Window.objects.live().filter(system=system))
+    return _opens(windows, Span(since, until)), bool(windows)
+
+
+def _slot(span: Span, worked: int, around: Around) -> Slot:
+    soon = [one for one in around.freezes.values() if timedelta() <= one.starts - span.end < rules.DAY]
+    names = [
+        window.name
+        for window in around.windows
+        if rules.inside(span, rules.merge(rules.expand(window.recurring, *span)))
+    ]
+    return Slot(*span, worked, soon[0].name if soon else "", names[0] if names else "")
+
+
+def _around(
+    item: WorkItem | None, system: System, span: Span, hosts: Collection[Host], people: Collection[Person]
+) -> Around:
+    near, names = _near(system)
+    windows = list(Window.objects.live().filter(system=system).order_by("id"))
+    concerned = Q(system=None) | Q(system__in={system.id, *near.needed_by})
+    touching = Freeze.objects.touching(span).filter(concerned, owner=system.owner_id).order_by("starts", "id")
+    freezes = {one.id: one for one in touching}
+    excepted: frozenset[int] = frozenset()
+    if item is not None and freezes:
+        held = FreezeException.objects.holding(item.id, span).filter(freeze__in=freezes)
+        excepted = frozenset(held.values_list("freeze_id", flat=True))
+    bookings = _bookings(item, {system.id, *near.needs, *near.needed_by}, span, hosts, people)
+    return Around(
+        near, names, windows, _opens(windows, span), freezes, excepted, bookings, taken_by(list(bookings.values()))
+    )
+
+
+def _near(system: System) -> tuple[Near, dict[int, str]]:
+    """The systems directly needed by `system`, and those that need it, with their names."""
+    lines = Dependency.objects.filter(Q(system=system) | Q(on=system)).select_related("system", "on")
+    needs: set[int] = set()
+    needed_by: set[int] = set()
+    names: dict[int, str] = {}
+    for line in lines:
+        other = line.on if line.system_id == system.id else line.system
+        (needs if line.system_id == system.id else needed_by).add(other.id)
+        names[other.id] = other.name
+    return Near(frozenset(needs), frozenset(needed_by)), names
+
+
+def _opens(windows: Sequence[Window], span: Span) -> list[Span]:
+    recurring = [window.recurring for window in windows] or [rules.NIGHT]
+    return rules.merge(one for window in recurring for one in rules.expand(window, *span))
+
+
+def _bookings(
+    item: WorkItem | None, systems: Collection[int], span: Span, hosts: Collection[Host], people: Collection[Person]
+) -> dict[int, Booking]:
+    """The kept bookings within `span` that concern these systems, hosts or people, apart from the item's own."""
+    keys = {host.key for host in hosts if host.key}
+    same = {host.id for host in hosts}
+    if keys:  # another customer's register may have the same machine
+        same |= set(Host.objects.filter(key__in=keys).values_list("id", flat=True))
+    concern = Q(system__in=systems)
+    if same:
+        on = Booking.hosts.through.objects.filter(host__in=same, booking=OuterRef("id"))
+        concern |= Q(Exists(on))
+    if people:
+        by = Booking.people.through.objects.filter(person__in=[one.id for one in people], booking=OuterRef("id"))
+        concern |= Q(Exists(by))
+    found = Booking.objects.kept().touching(span).filter(concern).order_by("starts", "id")
+    if item is not None:
+        found = found.exclude(item=item)
+    return {one.id: one for one in found.select_related("item", "system", "by")}
+
+
+def taken_by(bookings: Collection[Booking]) -> list[Taken]:
+    """Bookings as the rules take them; two queries."""
+    hosts: dict[int, set[str]] = defaultdict(set)
+    people: dict[int, set[int]] = defaultdict(set)
+    ids = [one.id for one in bookings]
+    on = Booking.hosts.through.objects.filter(booking__in=ids).values_list("booking_id", "host_id", "host__key")
+    for booking, host, key in on if ids else ():
+        hosts[booking].add(key or f"#{host}")
+    by = Booking.people.through.objects.filter(booking__in=ids).values_list("booking_id", "person_id")
+    for booking, person in by if ids else ():
+        people[booking].add(person)
+    return [
+        Taken(one.id, one.system_id, one.span, frozenset(hosts[one.id]), frozenset(people[one.id])) for one in bookings
+    ]
+
+
+def _machine(host: Host) -> str:
+    """What tells a machine from every other: its pinned key, or its row where none is pinned yet."""
+    return host.key or f"#{host.id}"
+
+
+def _able(system: System) -> list[str]:
+    """Names of those who approve an exception of a freeze."""
+    found = (person.name for role in EXCEPT for person in Person.objects.holding(role, system.owner))
+    return list(dict.fromkeys(found))
+
+
+def _since(item: WorkItem | None) -> tuple[datetime, int] | None:
+    kept = Booking.objects.kept().filter(item=item).first() if item is not None else None
+    return (kept.since, kept.id) if kept else None
+
+
+def _yields(clash: Clash, around: Around, own: tuple[datetime, int] | None) -> bool:
+    return (
+        clash.of in around.bookings
+        and clash.kind in rules.OCCUPIED
+        and own is not None
+        and (not around.bookings[clash.of].precedes(own))
+    )
