@@ -1,19 +1,17 @@
 """What the page of a run shows, read once."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from django.utils.translation import gettext as _
+from datetime import datetime
 
 from weilu.accounts.models import Person
+from weilu.execution.clocks import Bar, bar_of, span, window_left
 from weilu.execution.models import Run, RunEvent, RunStep
 from weilu.execution.steps import BEFORE_STOP, FACTS
-from weilu.kernel.times import SHANGHAI
 from weilu.process.models import Fact
 
 STATES = {
-    Run.State.QUEUED: "idle", Run.State.RUNNING: "act", Run.State.ASKS: "watch",
-    Run.State.SUCCEEDED: "passed", Run.State.WENT_BACK: "watch", Run.State.FAILED: "refused",
+    "queued": "idle", "running": "act", "asks": "watch", "paused": "idle",
+    "succeeded": "passed", "went_back": "watch", "partly": "watch", "failed": "refused",
 }  # fmt: skip
 CELLS = {
     RunStep.State.DONE: ("passed", "check"), RunStep.State.FAILED: ("refused", "x"),
@@ -21,9 +19,7 @@ CELLS = {
     RunStep.State.STARTED: ("act", ""), RunStep.State.SKIPPED: ("", "minus"), RunStep.State.WAITING: ("", ""),
 }  # fmt: skip
 STEP_SECONDS = 2  # what a step takes when nothing is known of this installation
-LAST_CALL = timedelta(minutes=2)  # kept of the window for the way back
 PROVED = (*FACTS.values(), "run.concluded")  # rooms above record facts of their own with this run as source
-WIDTH = 1000  # of the drawing of the window
 SHOWN_LINES = 80
 
 
@@ -36,29 +32,6 @@ class Cell:
     icon: str
     word: str
     seconds: str
-
-
-@dataclass(frozen=True)
-class Bar:
-    """The window as a drawing: positions from 0 to WIDTH and the words under them."""
-
-    begun: int
-    now: int
-    expected: int
-    last_call: int
-    now_at: str
-    expected_at: str
-    last_call_at: str
-    start: str
-    end: str
-
-    @property
-    def used(self) -> int:
-        return max(0, self.now - self.begun)
-
-    @property
-    def ahead(self) -> int:
-        return max(0, self.expected - self.now)
 
 
 @dataclass(frozen=True)
@@ -86,7 +59,7 @@ class RunView:
 
 
 def look_of(run: Run) -> str:
-    return STATES[Run.State(run.state)]
+    return STATES[run.state]
 
 
 def run_view(run: Run, person: Person, at: datetime) -> RunView:
@@ -104,13 +77,13 @@ def run_view(run: Run, person: Person, at: datetime) -> RunView:
     return RunView(
         run=run, look=look_of(run), forward=[_cell(s) for s in forward], back=[_cell(s) for s in steps[len(forward):]],
         done=sum(s.state == "done" for s in steps), total=sum(s.state != "skipped" for s in steps),
-        left=_span(seconds) if run.live else "", window_left=_left(run, at),
-        bar=_bar(run, at, seconds) if run.started_at or run.live else None,
+        left=span(seconds) if run.live else "", window_left=window_left(run, at),
+        bar=bar_of(run, at, seconds) if run.started_at or run.live else None,
         lines=events, hidden=max(0, seq - len(events)), seq=seq, present=present, asks=run.state == Run.State.ASKS,
         may_cancel=run.live and not begun and run.cancelled_by is None and engineer,
         may_answer=run.state == Run.State.ASKS and engineer,
         facts=list(Fact.objects.filter(item=run.item, source=run.number, key__in=PROVED).order_by("id")),
-        took=_span(int((run.ended_at - run.started_at).total_seconds())) if run.ended_at and run.started_at else "",
+        took=span(int((run.ended_at - run.started_at).total_seconds())) if run.ended_at and run.started_at else "",
     )  # fmt: skip
 
 
@@ -118,7 +91,7 @@ def _cell(step: RunStep) -> Cell:
     look, icon = CELLS[RunStep.State(step.state)]
     took = ""
     if step.started_at and step.ended_at:
-        took = _span(max(1, round((step.ended_at - step.started_at).total_seconds())))
+        took = span(max(1, round((step.ended_at - step.started_at).total_seconds())))
     return Cell(step.title, look, icon, str(step.get_state_display()), took)
 
 
@@ -130,37 +103,3 @@ def _pace(steps: list[RunStep]) -> int:
         if s.ended_at and s.started_at and s.key != "wait_window"
     ]
     return max(1, round(sum(took) / len(took))) if len(took) > 2 else STEP_SECONDS
-
-
-def _span(seconds: int) -> str:
-    if seconds < 60:
-        return _("%(count)d 秒") % {"count": seconds}
-    if seconds < 3600:
-        return _("%(minutes)d 分 %(seconds)02d 秒") % {"minutes": seconds // 60, "seconds": seconds % 60}
-    return _("%(hours)d 小时 %(minutes)d 分") % {"hours": seconds // 3600, "minutes": seconds % 3600 // 60}
-
-
-def _left(run: Run, at: datetime) -> str:
-    if at < run.window_from:
-        return _("%(span)s后开") % {"span": _span(int((run.window_from - at).total_seconds()))}
-    if at >= run.window_to:
-        return _("已关闭")
-    return _span(int((run.window_to - at).total_seconds()))
-
-
-def _bar(run: Run, at: datetime, seconds: int) -> Bar:
-    whole = (run.window_to - run.window_from).total_seconds()
-
-    def place(instant: datetime) -> int:
-        return max(0, min(WIDTH, round((instant - run.window_from).total_seconds() / whole * WIDTH)))
-
-    def clock(instant: datetime) -> str:
-        return instant.astimezone(SHANGHAI).strftime("%H:%M")
-
-    present = run.ended_at or at
-    expected, last = present + timedelta(seconds=seconds), run.window_to - LAST_CALL
-    return Bar(
-        begun=place(run.started_at or present), now=place(present), expected=place(expected), last_call=place(last),
-        now_at=clock(present), expected_at=clock(expected), last_call_at=clock(last),
-        start=clock(run.window_from), end=clock(run.window_to),
-    )  # fmt: skip

@@ -1,15 +1,16 @@
 """The pages of runs: the list, one run as it happens, cancelling and answering."""
 
-from django.core.exceptions import BadRequest
+from django.db.models import Count
+from django.db.models.fields.json import KT
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from weilu.accounts.models import Person
-from weilu.evidence.looking import seen
 from weilu.execution import actions, pages
-from weilu.execution.models import Run
+from weilu.execution.asking import fetch_run, number, reader, seen_run
+from weilu.execution.grid import views as grid
+from weilu.execution.models import Run, RunHost
+from weilu.kernel.refused import NotVisible
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.kernel.times import SHANGHAI, now
 
@@ -20,45 +21,62 @@ PAGE = 50
 @require_GET
 def runs(request: HttpRequest) -> HttpResponse:
     """Every run one may see, newest first."""
-    after = _number(request.GET.get("after", ""))
+    after = number(request.GET.get("after", ""))
     found = (
-        Run.objects.visible_to(_person(request))
+        Run.objects.visible_to(reader(request))
         .select_related("item", "installation__system", "ordered_by")
+        .defer("plan")  # of a thousand hosts it is half a megabyte
+        .annotate(version_to=KT("plan__version"))
         .order_by("-id")
     )
-    rows = list(found.filter(id__lt=after)[:PAGE] if after else found[:PAGE])
-    more = rows[-1].id if len(rows) == PAGE else 0
-    return render(request, "execution/runs.html", {"rows": [(one, pages.look_of(one)) for one in rows], "more": more})
+    page = list(found.filter(id__lt=after)[:PAGE] if after else found[:PAGE])
+    more = page[-1].id if len(page) == PAGE else 0
+    sizes = _sizes(page)
+    rows = [(one, pages.look_of(one), sizes.get(one.id)) for one in page]
+    return render(request, "execution/runs.html", {"rows": rows, "more": more})
+
+
+def _sizes(runs: list[Run]) -> dict[int, dict[str, int]]:
+    """How many hosts and batches each run on hosts has."""
+    counted = RunHost.objects.filter(run_id__in=[one.id for one in runs if one.on_hosts]).values("run_id")
+    found = counted.annotate(hosts=Count("id"), batches=Count("batch", distinct=True)).order_by()
+    return {row["run_id"]: {"hosts": row["hosts"], "batches": row["batches"]} for row in found}
 
 
 @right(SIGNED_IN)
 @require_GET
 def run(request: HttpRequest, uid: str) -> HttpResponse:
     """One run, followed live while it lasts."""
-    found = _fetch(request, uid)
-    _seen(request, found, "run")
-    return render(request, "execution/run.html", {"view": pages.run_view(found, _person(request), now())})
+    found = fetch_run(request, uid)
+    seen_run(request, found, "run")
+    if found.on_hosts:
+        return grid.show(request, found)
+    return render(request, "execution/run.html", {"view": pages.run_view(found, reader(request), now())})
 
 
 @right(SIGNED_IN)
 @require_GET
 def live(request: HttpRequest, uid: str) -> HttpResponse:
     """The moving part of the page; 204 while there is nothing newer than `after`."""
-    found = _fetch(request, uid)
-    _seen(request, found, "run", counted=False)
-    after = _number(request.GET.get("after", ""))
+    found = fetch_run(request, uid)
+    if found.on_hosts:
+        raise NotVisible(uid)
+    seen_run(request, found, "run", counted=False)
+    after = number(request.GET.get("after", ""))
     if found.live and not found.events.filter(seq__gt=after).exists():
         return HttpResponse(status=204)
-    return render(request, "execution/live.html", {"view": pages.run_view(found, _person(request), now())})
+    return render(request, "execution/live.html", {"view": pages.run_view(found, reader(request), now())})
 
 
 @right(SIGNED_IN)
 @require_GET
 def log(request: HttpRequest, uid: str) -> HttpResponse:
-    """The whole log as text."""
-    found = _fetch(request, uid)
-    if asking := _seen(request, found, "run_log", ask=True):
+    """The whole log as text; of a run on hosts, `?host=` takes one host's lines."""
+    found = fetch_run(request, uid)
+    if asking := seen_run(request, found, "run_log", ask=True):
         return asking
+    if found.on_hosts:
+        return grid.download(request, found)
     lines = (
         f"{event.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S} {event.text}\n" for event in found.events.order_by("seq")
     )
@@ -70,40 +88,14 @@ def log(request: HttpRequest, uid: str) -> HttpResponse:
 @right(SIGNED_IN)
 @require_POST
 def cancel(request: HttpRequest, uid: str) -> HttpResponse:
-    actions.cancel_run(_person(request), _fetch(request, uid))
+    """Cancel before the run acts."""
+    actions.cancel_run(reader(request), fetch_run(request, uid))
     return redirect("execution:run", uid)
 
 
 @right(SIGNED_IN)
 @require_POST
 def answer(request: HttpRequest, uid: str) -> HttpResponse:
-    actions.answer_step(_person(request), _fetch(request, uid), answer=request.POST.get("answer", ""))
+    """A person's word on a step that asks."""
+    actions.answer_step(reader(request), fetch_run(request, uid), answer=request.POST.get("answer", ""))
     return redirect("execution:run", uid)
-
-
-def _seen(request: HttpRequest, run: Run, kind: str, *, ask: bool = False, counted: bool = True) -> HttpResponse | None:
-    """Register the look; where a purpose is missing, the page that asks."""
-    return seen(
-        request, org=run.owner.code, kind=kind, what=run.uid, words=run.number, item=str(run.item.uid), ask=ask,
-        counted=counted,
-    )  # fmt: skip
-
-
-def _fetch(request: HttpRequest, uid: str) -> Run:
-    rows = Run.objects.select_related(
-        "item", "owner", "installation__system", "ordered_by__organisation", "cancelled_by"
-    )
-    found: Run = rows.fetch(_person(request), uid)
-    return found
-
-
-def _number(text: str) -> int:
-    if text and not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise BadRequest(_("参数不是数"))
-    return int(text or 0)
-
-
-def _person(request: HttpRequest) -> Person:
-    """Who asks; the sign-in middleware has seen to it that somebody does."""
-    assert isinstance(request.user, Person)  # noqa: S101
-    return request.user

@@ -1,0 +1,367 @@
+"""The live page of a run on hosts: what each cell says, what a reload keeps, and how much it asks the database."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.cast import Cast
+from tests.execution.fleet_rows import make_fleet, make_journal, make_middle, make_steps, say, settle, settle_all
+from tests.execution.test_pages import make_run
+from weilu.execution.grid import reading
+from weilu.execution.masking import known_secrets
+from weilu.execution.models import Run
+from weilu.kernel.times import now
+
+pytestmark = pytest.mark.django_db
+
+LABEL = re.compile(r'<i class="grid-cell drawn (\w*)" role="img" aria-label="([^"]*)"')
+ROW = re.compile(r'<tr id="host-(\d+)".*?</tr>', re.DOTALL)
+
+
+def signed_in(person: object) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def page_of(cast: Cast, run: Run, query: str = "") -> str:
+    answer = signed_in(cast.chen).get(f"/runs/{run.uid}/{query}")
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def rows_of(page: str) -> dict[int, list[tuple[str, str]]]:
+    """For each host on the page, its cells: the look and the words beside it."""
+    return {int(row[1]): LABEL.findall(row[0]) for row in ROW.finditer(page)}
+
+
+def one_batch(cast: Cast, size: int = 2, titles: tuple[str, ...] = ("备份", "装补丁"), **over: object) -> Run:
+    return make_fleet(cast, (size,), make_steps(titles), state="running", batches={"canary": 0}, **over)
+
+
+def test_a_run_nobody_has_begun_shows_every_cell_waiting(cast: Cast) -> None:
+    run = make_fleet(cast, (1, 2), make_steps(("备份", "装补丁")))
+    page = page_of(cast, run)
+
+    waiting = [("", "备份 · 等待"), ("", "装补丁 · 等待")]
+    assert rows_of(page) == {1: waiting, 2: waiting, 3: waiting}
+    assert re.findall(r"<div><b>([^<]+)</b><span class=\"second\">([^<]+)</span>", page) == [
+        ("金丝雀", "1 台"), ("第 1 批", "2 台"),
+    ]  # fmt: skip
+    assert "0/6 步" in page
+    assert "0/3 台完成" in page
+    assert "金丝雀做完后开始" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "over", "look", "words"),
+    [
+        ("started", {}, "act", "备份 · 进行中"),
+        ("started", {"probing": True}, "act", "备份 · 查明中"),
+        ("started", {"attempt": 2}, "act", "备份 · 进行中 · 第 2 次"),
+        ("done", {}, "passed", "备份 · 通过 · 1 分 00 秒"),
+        ("failed", {}, "refused", "备份 · 失败 · 1 分 00 秒"),
+        ("asks", {}, "watch", "备份 · 待判断"),
+        ("skipped", {}, "left", "备份 · 跳过 · 1 分 00 秒"),
+    ],
+)
+def test_a_cell_says_its_state_by_sign_and_by_words(
+    cast: Cast, state: str, over: dict[str, object], look: str, words: str
+) -> None:
+    run = one_batch(cast)
+    settle(run, 1, "s1", {1: state}, **over)
+    assert rows_of(page_of(cast, run)) == {
+        1: [(look, words), ("", "装补丁 · 等待")],
+        2: [("", "备份 · 等待"), ("", "装补丁 · 等待")],
+    }
+
+
+def test_what_comes_after_a_failure_was_not_carried_out_on_that_host(cast: Cast) -> None:
+    run = one_batch(cast)
+    settle(run, 1, "s1", {1: "failed", 2: "done"})
+    run.hosts.filter(ordinal=1).update(state="failed", words="磁盘已满")
+    assert rows_of(page_of(cast, run))[1] == [("refused", "备份 · 失败 · 1 分 00 秒"), ("", "装补丁 · 没有执行")]
+
+
+def test_a_step_by_people_stands_on_each_host_of_its_batch(cast: Cast) -> None:
+    steps = [
+        *make_steps(("备份",)),
+        {"key": "s2", "kind": "manual", "title": "切负载", "with": {"words": "切走"}, "seconds": 600},
+    ]
+    run = make_fleet(cast, (2,), steps, state="running")
+    settle(run, 1, "s1")
+    run.steps.filter(key="s2").update(state="started", started_at=now())
+    assert [cells[1] for cells in rows_of(page_of(cast, run)).values()] == [("act", "切负载 · 进行中")] * 2
+
+    run.steps.filter(key="s2").update(state="done", ended_at=now())
+    page = page_of(cast, run)
+    assert [cells[1] for cells in rows_of(page).values()] == [("passed", "切负载 · 通过")] * 2
+    assert "4/4 步" in page
+
+
+def test_the_way_back_stands_below_the_steps_it_undoes(cast: Cast) -> None:
+    run = one_batch(cast)
+    settle(run, 1, "s1")
+    settle(run, 1, "s2", {1: "failed", 2: "done"})
+    make_journal(run, [("s2", "装补丁"), ("s1", "备份")], [1], "back")
+    settle(run, 1, "s2", {1: "done"}, phase="back")
+    run.hosts.filter(ordinal=1).update(state="back", words="补丁校验不符")
+    assert rows_of(page_of(cast, run)) == {
+        1: [
+            ("passed", "备份 · 通过 · 1 分 00 秒"), ("refused", "装补丁 · 失败 · 1 分 00 秒"),
+            ("passed", "回退「装补丁」 · 通过 · 1 分 00 秒"),
+        ],
+        2: [("passed", "备份 · 通过 · 1 分 00 秒"), ("passed", "装补丁 · 通过 · 1 分 00 秒")],
+    }  # fmt: skip
+
+
+def test_the_failed_host_opens_its_log_and_its_row_is_tinted(cast: Cast) -> None:
+    run = make_middle(cast)
+    page = page_of(cast, run)
+    assert re.findall(r'<tr id="host-(\d+)"[^>]*class="bad on"', page) == ["4"]
+    assert 'data-panel="4"' in page
+    assert "信任库缺少新的中间证书" in page
+    assert re.findall(r"</time> ([^<]+)</p>", page) == [
+        "GET http://192.0.2.5:8080/healthz", "超时 5 秒，无响应", "第 3/3 次探测",
+        "503 {&quot;db&quot;:&quot;ok&quot;,&quot;sso&quot;:&quot;tls handshake failed&quot;}",
+        "健康检查未通过，本机停在此步",
+    ]  # fmt: skip
+    assert "32/96 步" in page
+    assert "现 2/3 台" in page
+
+
+def test_a_host_that_could_not_be_brought_back_is_named_on_top_with_what_to_do(cast: Cast) -> None:
+    run = make_middle(cast)
+    run.hosts.filter(ordinal=3).update(state="stuck", words="回退脚本失败。到机房换回旧内核后重启")
+    page = page_of(cast, run)
+    told = page.partition('id="grid-stuck"')[2].partition('id="grid-waiting"')[0]
+    assert 'class="note refused stuck" role="alert"' in told
+    assert "wb-app-03" in told
+    assert "回退脚本失败。到机房换回旧内核后重启" in told
+    assert 'data-panel="3"' in page
+
+
+def test_filters_show_the_failed_and_the_running_only(cast: Cast) -> None:
+    run = make_middle(cast)
+    assert list(rows_of(page_of(cast, run))) == list(range(1, 13))
+    assert list(rows_of(page_of(cast, run, "?show=failed"))) == [4]
+    assert list(rows_of(page_of(cast, run, "?show=running"))) == [3, 5]
+    assert signed_in(cast.chen).get(f"/runs/{run.uid}/?show=all").status_code == 400
+    assert signed_in(cast.chen).get(f"/runs/{run.uid}/?from=x").status_code == 400
+
+    Run.objects.filter(id=run.id).update(state="paused")
+    run.hosts.exclude(ordinal=1).update(state="done", words="")
+    assert "没有失败的主机。" in page_of(cast, run, "?show=failed")
+
+
+def test_a_host_brought_back_after_a_failure_still_counts_as_failed(cast: Cast) -> None:
+    run = one_batch(cast)
+    run.hosts.filter(ordinal=1).update(state="back", words="补丁校验不符")
+    run.hosts.filter(ordinal=2).update(state="back")
+    assert list(rows_of(page_of(cast, run, "?show=failed"))) == [1]
+
+
+def test_a_reload_keeps_the_host_and_the_filter(cast: Cast) -> None:
+    run = make_middle(cast)
+    page = page_of(cast, run, "?show=running&host=3")
+    assert 'data-panel="3"' in page
+    assert 'href="?show=running" aria-current="true"' in page
+    poll = re.search(r'hx-get="([^"]+)"', page.partition('id="grid-poll"')[2])
+    assert poll is not None
+    assert f"/runs/{run.uid}/grid?after=9&" in poll[1]
+    assert "host=3&amp;show=running" in poll[1]
+    assert '<a class="mono" href="?show=running&amp;host=5"' in page
+
+
+def test_the_log_of_the_whole_run_has_its_own_words(cast: Cast) -> None:
+    run = make_middle(cast)
+    page = page_of(cast, run, "?host=0")
+    assert re.findall(r"</time> ([^<]+)</p>", page) == ["金丝雀通过", "开始：第 1 批"]
+
+
+def polled(cast: Cast, run: Run, page: str) -> tuple[int, str]:
+    """What the page's own poll answers, with the marks it carries."""
+    poll = re.search(r'hx-get="([^"]+)"', page.partition('id="grid-poll"')[2])
+    marks = re.search(r'id="grid-marks" name="marks" value="([^"]*)"', page)
+    assert poll
+    assert marks
+    answer = signed_in(cast.chen).get(poll[1].replace("&amp;", "&") + "&marks=" + marks[1])
+    return answer.status_code, answer.content.decode()
+
+
+def test_polling_says_nothing_until_there_is_something_new(cast: Cast) -> None:
+    run = make_middle(cast)
+    page = page_of(cast, run)
+    assert polled(cast, run, page) == (204, "")
+
+    say(run, 3, "第 3/3 次探测")
+    status, told = polled(cast, run, page)
+    assert status == 200
+    assert ("beforeend:#grid-log" in told, list(rows_of(told))) == (False, [])  # another host said it
+    assert polled(cast, run, told) == (204, "")
+
+
+def test_polling_sends_the_lines_of_the_open_host_and_the_rows_that_changed(cast: Cast) -> None:
+    run = make_middle(cast)
+    page = page_of(cast, run)
+    say(run, 4, "转给值班", "通知 陈航", kind="plain")
+    settle_again = run.steps.get(batch=2, key="s7").cells.filter(host__ordinal=3)
+    settle_again.update(state="done", ended_at=now())
+    status, told = polled(cast, run, page)
+
+    assert status == 200
+    assert list(rows_of(told)) == [3]
+    assert re.findall(r"</time> ([^<]+)</p>", told) == ["转给值班", "通知 陈航"]
+    assert 'id="grid-table"' not in told
+    assert 'id="grid-acts"' not in told
+    assert 'id="grid-side"' not in told
+
+
+def test_polling_notices_what_is_no_line_of_the_log(cast: Cast) -> None:
+    run = make_middle(cast)
+    page = page_of(cast, run)
+    Run.objects.filter(id=run.id).update(paused_by=cast.chen)
+    status, told = polled(cast, run, page)
+    assert (status, "陈航要求暂停" in told) == (200, True)
+
+
+def test_a_run_that_ended_is_no_longer_polled(cast: Cast) -> None:
+    run = make_middle(cast)
+    page = page_of(cast, run)
+    Run.objects.filter(id=run.id).update(state="failed", ended_at=now(), cause="停止规则")
+    status, told = polled(cast, run, page)
+    assert (status, "hx-get" in told, 'id="grid-side"' in told) == (200, False, True)
+    assert "hx-get" not in page_of(cast, run).partition('id="grid-poll"')[2]
+
+
+def test_another_filter_sends_the_whole_table(cast: Cast) -> None:
+    run = make_middle(cast)
+    page = page_of(cast, run, "?show=running")
+    say(run, None, "做完")
+    run.hosts.filter(ordinal=3).update(state="done")
+    status, told = polled(cast, run, page)
+    assert (status, list(rows_of(told)), 'id="grid-table"' in told) == (200, [5], True)
+
+
+def test_bad_addresses_are_answered_as_such(cast: Cast) -> None:
+    run = make_middle(cast)
+    client = signed_in(cast.chen)
+    assert client.get(f"/runs/{run.uid}/grid?after=x").status_code == 400
+    assert client.get(f"/runs/{run.uid}/live").status_code == 404
+    assert client.get(f"/runs/{run.uid}/?host=99").status_code == 200
+    assert client.get(f"/runs/{run.uid}/log?host=99").status_code == 404
+
+
+@pytest.mark.parametrize("tail", ["", "grid", "log"])
+def test_another_vendors_person_finds_no_run(cast: Cast, tail: str) -> None:
+    run = make_middle(cast)
+    assert signed_in(cast.sun).get(f"/runs/{run.uid}/{tail}").status_code == 404
+    assert run.number not in signed_in(cast.sun).get("/runs/").content.decode()
+
+
+def texts(answer: object) -> list[str]:
+    """Lines of a downloaded log without their time."""
+    return [line[20:] for line in answer.content.decode().splitlines()]  # type: ignore[attr-defined]
+
+
+def test_the_log_is_downloaded_whole_or_of_one_host(cast: Cast) -> None:
+    run = make_middle(cast)
+    client = signed_in(cast.chen)
+    whole, one = client.get(f"/runs/{run.uid}/log"), client.get(f"/runs/{run.uid}/log?host=3")
+    assert whole["Content-Disposition"] == f'attachment; filename="{run.number}.log"'
+    assert texts(whole) == [
+        "- 金丝雀通过", "- 开始：第 1 批", "wb-app-03 第 2/3 次探测", "wb-app-03 超时 5 秒，无响应",
+        "wb-app-04 GET http://192.0.2.5:8080/healthz", "wb-app-04 超时 5 秒，无响应", "wb-app-04 第 3/3 次探测",
+        'wb-app-04 503 {"db":"ok","sso":"tls handshake failed"}', "wb-app-04 健康检查未通过，本机停在此步",
+    ]  # fmt: skip
+    assert one["Content-Disposition"] == f'attachment; filename="{run.number}-3.log"'
+    assert texts(one) == ["wb-app-03 第 2/3 次探测", "wb-app-03 超时 5 秒，无响应"]
+
+
+def test_secrets_are_masked_on_the_page_and_in_the_log(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEILU_PLANTED_SECRET", "planted-0123456789")
+    known_secrets.cache_clear()
+    run = make_middle(cast)
+    say(run, 4, "login planted-0123456789")
+    run.hosts.filter(ordinal=4).update(state="stuck", words="口令 planted-0123456789 不对")
+    Run.objects.filter(id=run.id).update(cause="口令 planted-0123456789 不对")
+    page = page_of(cast, run)
+    assert "planted-0123456789" not in page
+    assert (page.count("login ●●●●"), page.count("口令 ●●●● 不对")) == (1, 3)
+    assert "planted" not in signed_in(cast.chen).get(f"/runs/{run.uid}/log").content.decode()
+
+
+def test_what_people_wrote_is_escaped(cast: Cast) -> None:
+    run = make_fleet(cast, (1,), make_steps(('<b>"备份"',)), state="running")
+    settle(run, 1, "s1", {1: "failed"})
+    run.hosts.update(state="failed", words="<script>x</script>")
+    say(run, 1, "<i>输出</i>")
+    page = page_of(cast, run)
+    assert ("<b>&quot;备份" in page, "<script>x" in page, "<i>输出" in page) == (False, False, False)
+    assert "style=" not in page.partition("<main")[2]
+
+
+def asked(cast: Cast, run: Run, path: str) -> int:
+    client = signed_in(cast.chen)
+    client.get(f"/runs/{run.uid}/{path}")  # the look has its line
+    with CaptureQueriesContext(connection) as told:
+        client.get(f"/runs/{run.uid}/{path}")
+    return len(told)
+
+
+@pytest.mark.parametrize("path", ["", "?show=failed", "?host=1", "grid?after=0"])
+def test_a_page_asks_as_much_for_fifty_hosts_as_for_one(cast: Cast, path: str) -> None:
+    counts = []
+    for size in (1, 3, 50):
+        run = one_batch(cast, size)
+        settle(run, 1, "s1")
+        settle(run, 1, "s2", {1: "failed"})
+        run.hosts.filter(ordinal=1).update(state="failed", words="磁盘已满", changed=True)
+        say(run, 1, "一行")
+        counts.append(asked(cast, run, path))
+    assert counts == [counts[0]] * 3
+
+
+def test_a_page_has_a_hundred_hosts_and_goes_on_by_key(cast: Cast) -> None:
+    run = make_fleet(cast, (2, 103), make_steps(("备份",)), state="running")
+    settle_all(run, 1)
+    page = page_of(cast, run)
+    assert list(rows_of(page)) == list(range(1, reading.PAGE + 1))
+    assert 'href="?show=&amp;from=2.100"' in page
+    assert list(rows_of(page_of(cast, run, "?from=2.100"))) == list(range(101, 106))
+    assert "2/105 步" in page
+    assert "105" in page
+
+
+def test_what_is_left_is_reckoned_from_what_steps_have_taken(cast: Cast) -> None:
+    run = make_fleet(
+        cast, (1, 1), make_steps(("备份", "装补丁")), state="running", started_at=now() - timedelta(minutes=9)
+    )
+    settle_all(run, 1, seconds=240)
+    assert "约 8 分" in page_of(cast, run)
+    settle(run, 2, "s1", seconds=120)
+    assert "约 4 分" in page_of(cast, run)
+
+
+def test_both_kinds_of_runs_stand_in_the_list_whatever_their_number(cast: Cast) -> None:
+    single = make_run(cast)
+    fleet = make_fleet(cast, (1, 3), make_steps(("备份",)))
+    client = signed_in(cast.chen)
+    text = client.get("/runs/").content.decode()
+    found = re.findall(r'<span class="under">(\S+) · \S+ · ([^<]+)</span></td>', text)
+    assert found == [(fleet.number, "4 台主机，2 批"), (single.number, "app-01")]
+    assert "1.0.0 → 1.1.0" in text
+
+    def asked_for_list() -> int:
+        with CaptureQueriesContext(connection) as told:
+            client.get("/runs/")
+        return len(told)
+
+    few = asked_for_list()
+    make_fleet(cast, (2, 5), make_steps(("备份",)))
+    make_fleet(cast, (50,), make_steps(("备份",)))
+    assert asked_for_list() == few

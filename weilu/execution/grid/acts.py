@@ -1,0 +1,155 @@
+"""What the page offers to do with a run, each with the hosts and minutes it concerns; the actions decide."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+from django.utils.translation import gettext as _
+
+from weilu.execution.clocks import about
+from weilu.execution.grid.batches import Counts
+from weilu.execution.grid.reading import StepRow
+from weilu.execution.grid.shape import Column
+from weilu.execution.masking import mask
+from weilu.execution.models import Cell, Run
+
+
+def engine() -> ModuleType | None:
+    """The acts on runs on hosts, where this installation has them."""
+    try:
+        return import_module("weilu.execution.fleet.actions")
+    except ModuleNotFoundError:
+        return None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the sentences on the buttons name."""
+
+    counts: Counts
+    batch: str  # the one that goes on
+    in_batch: int
+    step_left: int  # seconds of the step that goes on there
+    left: int
+    back: int
+    again: int  # of doing the failed ones again
+    window_left: str
+    changed: Sequence[str]  # the first names
+    failed: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Act:
+    """One button: it asks once, in these words."""
+
+    name: str
+    title: str
+    icon: str
+    words: str
+    danger: bool = False
+    why: bool = False  # a reason is asked for
+
+
+def offered(run: Run, facts: Facts) -> list[Act]:
+    """The acts that make sense now, in the order of the page."""
+    found = []
+    paused = run.state == Run.State.PAUSED or run.paused_by_id is not None
+    if run.live and paused:
+        found.append(Act("resume", _("继续"), "player-play", _resume(facts)))
+    if run.state in (Run.State.QUEUED, Run.State.RUNNING) and not paused:
+        found.append(Act("pause", _("暂停"), "player-pause", _pause(facts)))
+    if facts.failed and run.phase == Run.Phase.FORWARD and (run.state == Run.State.PAUSED or not run.live):
+        found.append(Act("retry", _("重试失败的"), "refresh", _retry(facts)))
+    if run.live and run.cancelled_by_id is None and run.phase == Run.Phase.FORWARD:
+        found.append(Act("cancel", _("取消"), "square", _cancel(facts)))
+    if run.live and facts.counts.changed and run.phase == Run.Phase.FORWARD:
+        found.append(Act("back", _("回退"), "arrow-back-up", _back(facts), danger=True, why=True))
+    return found
+
+
+def _names(names: Sequence[str], number: int) -> str:
+    said = _("、").join(names[:3])
+    return _("%(names)s 等 %(n)d 台") % {"names": said, "n": number} if number > 3 else said
+
+
+def _pause(facts: Facts) -> str:
+    if not facts.in_batch:
+        return _("还没有开始的 %(n)d 台先不开始，窗口剩余 %(left)s。") % {
+            "n": facts.counts.waiting, "left": facts.window_left,
+        }  # fmt: skip
+    return _("%(batch)s的 %(n)d 台做完这一步后停下，约 %(span)s；没有开始的 %(waiting)d 台先不开始。") % {
+        "batch": facts.batch, "n": facts.in_batch, "span": about(facts.step_left), "waiting": facts.counts.waiting,
+    }  # fmt: skip
+
+
+def _resume(facts: Facts) -> str:
+    return _("接着做余下的 %(n)d 台，约 %(span)s；窗口剩余 %(left)s。") % {
+        "n": facts.counts.open, "span": about(facts.left), "left": facts.window_left,
+    }  # fmt: skip
+
+
+def _retry(facts: Facts) -> str:
+    number = facts.counts.failed
+    return _("只重做失败的 %(n)d 台：%(names)s，约 %(span)s。其余主机不动。") % {
+        "n": number, "names": _names(facts.failed, number), "span": about(facts.again),
+    }  # fmt: skip
+
+
+def _cancel(facts: Facts) -> str:
+    if not facts.counts.changed:
+        return _("%(n)d 台都不做了，还没有改变任何主机；约 %(span)s后结束。") % {
+            "n": facts.counts.open, "span": about(facts.step_left),
+        }  # fmt: skip
+    return _("没有做完的 %(n)d 台不做了，已改变的 %(changed)d 台保持现状、不回退；约 %(span)s后结束。") % {
+        "n": facts.counts.open, "changed": facts.counts.changed, "span": about(facts.step_left),
+    }  # fmt: skip
+
+
+def _back(facts: Facts) -> str:
+    number = facts.counts.changed
+    return _("已改变的 %(n)d 台恢复原样：%(names)s，约 %(span)s；窗口剩余 %(left)s。") % {
+        "n": number, "names": _names(facts.changed, number), "span": about(facts.back), "left": facts.window_left,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One host that waits for a person's word."""
+
+    ordinal: int
+    name: str
+    step: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What the run waits for people to do."""
+
+    kind: str  # asks, manual, signature
+    title: str
+    words: str
+    role: str
+    hosts: list[Asking]
+    step: int
+
+    @property
+    def mark(self) -> tuple[object, ...]:
+        return (self.kind, self.step, *(host.ordinal for host in self.hosts))
+
+
+def waiting_for(columns: Sequence[Column], steps: Sequence[StepRow], asking: Sequence[Cell]) -> Waiting | None:
+    """The judgement, the work or the signature that people owe this run; None where it goes on by itself."""
+    if asking:
+        hosts = [
+            Asking(cell.host.ordinal, cell.host.name, cell.step.title, mask(cell.words or cell.host.words))
+            for cell in asking
+        ]
+        return Waiting("asks", asking[0].step.title, "", "engineer", hosts, asking[0].step_id)
+    people = {column.key: column for column in columns if column.by_people}
+    for row in steps:
+        if row.key in people and row.state in ("started", "asks"):
+            column = people[row.key]
+            return Waiting(column.kind, column.title, column.words, column.role or "engineer", [], row.id)
+    return None

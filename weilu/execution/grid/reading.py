@@ -1,0 +1,148 @@
+"""What the page of a run on hosts reads: a fixed number of questions, however many hosts there are."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models import Case, Count, Q, QuerySet, Value, When
+
+from weilu.execution.models import Cell, Run, RunEvent, RunHost
+
+PAGE = 100  # hosts on a page
+NAMED = 20  # hosts in trouble that the page names
+LINES = 200  # of the log beside the grid
+State = RunHost.State
+# A host brought back after a failure keeps the reason in its words; one that went back with all others has none.
+FAILED = Q(state__in=(State.FAILED, State.STUCK)) | Q(state=State.BACK) & ~Q(words="")
+SHOWS = {"": Q(), "failed": FAILED, "running": Q(state=State.RUNNING)}
+TROUBLE_FIRST = Case(When(state=State.STUCK, then=Value(0)), When(state=State.FAILED, then=Value(1)), default=Value(2))
+
+
+class StepRow(NamedTuple):
+    """One step of one batch as the journal has it."""
+
+    id: int
+    key: str
+    title: str
+    ordinal: int
+    batch: int | None
+    phase: str
+    state: str
+    attempt: int
+    machine: str
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class CellRow(NamedTuple):
+    """One step on one host."""
+
+    host_id: int
+    step_id: int
+    state: str
+    attempt: int
+    probing: bool
+    words: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class Tally(NamedTuple):
+    """How many hosts of a batch are in one state, changed or not, and after a failure or not."""
+
+    batch: int
+    state: str
+    changed: bool
+    failed: bool
+    number: int
+
+
+class Place(NamedTuple):
+    """Where a page of hosts begins: after this host of this batch."""
+
+    batch: int
+    ordinal: int
+
+    def __str__(self) -> str:
+        return f"{self.batch}.{self.ordinal}"
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """One page of hosts, and where the next begins."""
+
+    rows: list[RunHost]
+    next: Place | None
+
+
+def tallies(run: Run) -> list[Tally]:
+    """The hosts of the whole run, counted by batch and state."""
+    failed = Case(When(FAILED, then=Value(True)), default=Value(False))
+    found = run.hosts.annotate(failed=failed).values_list("batch", "state", "changed", "failed")
+    return [Tally(*row) for row in found.annotate(count=Count("id")).order_by("batch")]
+
+
+def steps(run: Run) -> list[StepRow]:
+    return [StepRow(*row) for row in run.steps.order_by("ordinal").values_list(*StepRow._fields)]
+
+
+def counted_cells(run: Run) -> dict[int, dict[str, int]]:
+    """How many cells of each step are in each state."""
+    found: dict[int, dict[str, int]] = {}
+    rows = Cell.objects.filter(step__run=run).values_list("step_id", "state").annotate(count=Count("id")).order_by()
+    for step, state, count in rows:
+        found.setdefault(step, {})[state] = count
+    return found
+
+
+def hosts(run: Run, show: str, after: Place | None) -> Hosts:
+    """A page of hosts in the order of batches; `show` is a key of SHOWS."""
+    rows = run.hosts.filter(SHOWS[show]).order_by("batch", "ordinal")
+    if after is not None:
+        rows = rows.filter(Q(batch__gt=after.batch) | Q(batch=after.batch, ordinal__gt=after.ordinal))
+    found = list(rows[: PAGE + 1])
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    return Hosts(found[:PAGE], Place(last.batch, last.ordinal) if last else None)
+
+
+def in_trouble(run: Run) -> list[RunHost]:
+    """The first hosts that could not be brought back, then those that failed."""
+    return list(run.hosts.filter(FAILED).order_by(TROUBLE_FIRST, "ordinal")[:NAMED])
+
+
+def changed(run: Run) -> list[str]:
+    """Names of the first hosts that the run may have changed and that are not back."""
+    return list(
+        run.hosts.filter(changed=True).exclude(state=State.BACK).order_by("ordinal").values_list("name", flat=True)[:4]
+    )
+
+
+def cells(ids: Iterable[int]) -> dict[int, dict[int, CellRow]]:
+    """The cells of these hosts, by host and step."""
+    found: dict[int, dict[int, CellRow]] = {}
+    for row in Cell.objects.filter(host_id__in=list(ids)).values_list(*CellRow._fields):
+        cell = CellRow(*row)
+        found.setdefault(cell.host_id, {})[cell.step_id] = cell
+    return found
+
+
+def asking(run: Run) -> list[Cell]:
+    """The cells that wait for a person's word, at most a page of them."""
+    rows = Cell.objects.filter(step__run=run, state=Cell.State.ASKS).select_related("host", "step")
+    return list(rows.order_by("host__ordinal")[:PAGE])
+
+
+def lines(run: Run, host: int | None, after: int = 0) -> list[RunEvent]:
+    """The last lines of one host, or of the run itself where `host` is None, after a number; oldest first."""
+    return list(_said(run, host).filter(seq__gt=after).order_by("-seq")[:LINES])[::-1]
+
+
+def _said(run: Run, host: int | None) -> QuerySet[RunEvent]:
+    return run.events.filter(host=host) if host is not None else run.events.filter(host__isnull=True)
+
+
+def whole_log(run: Run, host: int | None) -> QuerySet[RunEvent]:
+    """Every line, or every line of one host, in the order they came."""
+    rows = run.events.order_by("seq")
+    return rows if host is None else rows.filter(host=host)

@@ -1,0 +1,72 @@
+"""What the approved orders say of the grid: its columns, the names of its batches, when it stops. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from weilu.execution.grid.pace import BY_PEOPLE
+from weilu.execution.grid.reading import StepRow
+
+HEALTH_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Column:
+    """One step as a column of the grid."""
+
+    key: str
+    title: str
+    kind: str
+    seconds: int
+    role: str  # whose word a step by people waits for; "" where the plan names none
+    words: str  # what people are to do
+    undone: bool  # the way back undoes it
+
+    @property
+    def by_people(self) -> bool:
+        return self.kind in BY_PEOPLE
+
+
+def columns(orders: Mapping[str, Any], rows: Sequence[StepRow]) -> list[Column]:
+    """The steps of the plan, its health checks, then what else the journal holds, such as the proof of a way back."""
+    found = [_column(step) for step in orders.get("steps", [])]
+    for place, check in enumerate(orders.get("batches", {}).get("health", []), start=1):
+        found.append(Column(f"h{place}", check.get("title") or _("健康检查"), "http", HEALTH_SECONDS, "", "", False))
+    known = {column.key for column in found}
+    for row in rows:
+        if row.key not in known:
+            known.add(row.key)
+            found.append(Column(row.key, row.title, "", HEALTH_SECONDS, "", "", False))
+    return found
+
+
+def _column(step: Mapping[str, Any]) -> Column:
+    told = step.get("with") or {}
+    people = step["kind"] in BY_PEOPLE
+    return Column(
+        key=step["key"], title=step["title"], kind=step["kind"], seconds=int(step.get("seconds", 0)),
+        role=str(told.get("role", "")) if people else "", words=str(told.get("words", "")) if people else "",
+        undone=bool(step.get("back")),
+    )  # fmt: skip
+
+
+def batch_names(orders: Mapping[str, Any], numbers: Sequence[int]) -> dict[int, str]:
+    """`金丝雀`, then `第 1 批`, `第 2 批`."""
+    canary = bool(orders.get("batches", {}).get("canary"))
+    names = {}
+    for place, number in enumerate(numbers):
+        first = canary and place == 0
+        names[number] = _("金丝雀") if first else _("第 %(n)d 批") % {"n": place + (0 if canary else 1)}
+    return names
+
+
+def stop_rule(orders: Mapping[str, Any], done: int, failed: int) -> tuple[str, str]:
+    """The rule in words, and how it stands."""
+    stop = orders.get("batches", {}).get("stop") or {}
+    least, below, ended = int(stop.get("done", 1)), int(stop.get("below", 0)), done + failed
+    words = _("满 %(least)d 台后，成功低于 %(below)d%% 就停") % {"least": least, "below": below}
+    if not ended:
+        return words, _("还没有做完的")
+    return words, _("现 %(done)d/%(ended)d 台") % {"done": done, "ended": ended}

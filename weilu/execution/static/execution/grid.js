@@ -1,0 +1,54 @@
+// The live page of a run on hosts; without this file a click on a host's name opens it, and the page is read anew by hand.
+(() => {
+  const MOST_LINES = 600;
+  const log = () => document.getElementById("grid-log");
+  let atEnd = true;
+
+  // A click anywhere in a row opens its host.
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("tr[data-host]");
+    if (row && !event.target.closest("a, button, input") && !String(getSelection())) row.querySelector("a").click();
+  });
+
+  // The row of the host beside the grid is marked; each poll asks for that host from then on.
+  function markOpen() {
+    const panel = document.querySelector("[data-panel]");
+    if (!panel) return;
+    document.querySelectorAll("tr[data-host]").forEach((row) => {
+      row.classList.toggle("on", row.dataset.host === panel.dataset.panel);
+    });
+  }
+
+  // The log follows its end unless somebody reads further up.
+  const isAtEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+  function follow() {
+    const box = log();
+    if (!box) return;
+    const spare = box.children.length - MOST_LINES;
+    if (atEnd) {
+      for (let n = 0; n < spare; n += 1) box.firstElementChild.remove();
+      box.scrollTop = box.scrollHeight;
+    }
+    const none = box.querySelector(".none");
+    if (none && box.children.length > 1) none.remove();
+  }
+
+  document.addEventListener("htmx:beforeSwap", () => {
+    atEnd = !log() || isAtEnd(log());
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.id === "grid-side") {
+      atEnd = true;
+      markOpen();
+    }
+    follow();
+  });
+
+  // On a phone the choice of a host opens it.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-pick]")) event.target.form.submit();
+  });
+
+  follow();
+  document.querySelectorAll("[data-picked]").forEach((button) => (button.hidden = true));
+})();
