@@ -61,7 +61,6 @@ def test_a_run_nobody_has_begun_shows_every_cell_waiting(cast: Cast) -> None:
     ("state", "over", "look", "words"),
     [
         ("started", {}, "act", "备份 · 进行中"),
-        ("started", {"probing": True}, "act", "备份 · 查明中"),
         ("started", {"attempt": 2}, "act", "备份 · 进行中 · 第 2 次"),
         ("done", {}, "passed", "备份 · 通过 · 1 分 00 秒"),
         ("failed", {}, "refused", "备份 · 失败 · 1 分 00 秒"),
@@ -94,8 +93,9 @@ def test_a_step_by_people_stands_on_each_host_of_its_batch(cast: Cast) -> None:
     ]
     run = make_fleet(cast, (2,), steps, state="running")
     settle(run, 1, "s1")
-    run.steps.filter(key="s2").update(state="started", started_at=now())
-    assert [cells[1] for cells in rows_of(page_of(cast, run)).values()] == [("act", "切负载 · 进行中")] * 2
+    run.steps.filter(key="s2").update(state="asks", started_at=now())
+    run.hosts.update(state="running")
+    assert [cells[1] for cells in rows_of(page_of(cast, run)).values()] == [("watch", "切负载 · 等人做")] * 2
 
     run.steps.filter(key="s2").update(state="done", ended_at=now())
     page = page_of(cast, run)
@@ -160,8 +160,8 @@ def test_filters_show_the_failed_and_the_running_only(cast: Cast) -> None:
 
 def test_a_host_brought_back_after_a_failure_still_counts_as_failed(cast: Cast) -> None:
     run = one_batch(cast)
-    run.hosts.filter(ordinal=1).update(state="back", words="补丁校验不符")
-    run.hosts.filter(ordinal=2).update(state="back")
+    settle(run, 1, "s1", {1: "failed", 2: "done"})
+    run.hosts.update(state="back", words="陈航 决定整体回退")
     assert list(rows_of(page_of(cast, run, "?show=failed"))) == [1]
 
 

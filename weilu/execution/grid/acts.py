@@ -14,6 +14,8 @@ from weilu.execution.grid.shape import Column
 from weilu.execution.masking import mask
 from weilu.execution.models import Cell, Run
 
+SILENT = 60  # seconds after which a machine that holds a run may be declared dead
+
 
 def engine() -> ModuleType | None:
     """The acts on runs on hosts, where this installation has them."""
@@ -30,13 +32,15 @@ class Facts:
     counts: Counts
     batch: str  # the one that goes on
     in_batch: int
-    step_left: int  # seconds of the step that goes on there
+    acting: bool  # a step goes on
+    step_left: int  # seconds of it
     left: int
     back: int
     again: int  # of doing the failed ones again
     window_left: str
     changed: Sequence[str]  # the first names
-    failed: Sequence[str]
+    failed: Sequence[str]  # of those that can be tried again
+    silent: int  # seconds since the machine that holds the run was last heard of
 
 
 @dataclass(frozen=True)
@@ -49,28 +53,44 @@ class Act:
     words: str
     danger: bool = False
     why: bool = False  # a reason is asked for
+    shut: bool = False  # the words say what has to be done first
 
 
 def offered(run: Run, facts: Facts) -> list[Act]:
     """The acts that make sense now, in the order of the page."""
     found = []
-    paused = run.state == Run.State.PAUSED or run.paused_by_id is not None
-    if run.live and paused:
-        found.append(Act("resume", _("继续"), "player-play", _resume(facts)))
-    if run.state in (Run.State.QUEUED, Run.State.RUNNING) and not paused:
+    forward = run.phase == Run.Phase.FORWARD
+    resting = run.state == Run.State.PAUSED
+    if run.live and facts.silent > SILENT:
+        found.append(Act("dead", _("工作机已停"), "server-2", _dead(run, facts)))
+    if resting:
+        found.append(Act("resume", _("继续"), "player-play", _resume(facts), why=run.paused_by_id is None))
+    if run.state in (Run.State.QUEUED, Run.State.RUNNING) and run.paused_by_id is None and forward:
         found.append(Act("pause", _("暂停"), "player-pause", _pause(facts)))
-    if facts.failed and run.phase == Run.Phase.FORWARD and (run.state == Run.State.PAUSED or not run.live):
+    if resting and forward and facts.failed:
         found.append(Act("retry", _("重试失败的"), "refresh", _retry(facts)))
-    if run.live and run.cancelled_by_id is None and run.phase == Run.Phase.FORWARD:
+    if resting and forward:
+        found.append(Act("end", _("到此为止"), "flag", _end(facts), why=True))
+    if run.live and run.cancelled_by_id is None and forward:
         found.append(Act("cancel", _("取消"), "square", _cancel(facts)))
-    if run.live and facts.counts.changed and run.phase == Run.Phase.FORWARD:
-        found.append(Act("back", _("回退"), "arrow-back-up", _back(facts), danger=True, why=True))
+    if run.live and facts.counts.changed and forward and run.purpose == Run.Purpose.CARRY_OUT:
+        shut = run.state == Run.State.RUNNING and facts.acting
+        words = _("有一步正在进行，约 %(span)s。先暂停，等它做完再回退。") % {"span": about(facts.step_left)}
+        words = words if shut else _back(facts)
+        found.append(Act("back", _("回退"), "arrow-back-up", words, danger=True, why=not shut, shut=shut))
     return found
 
 
 def _names(names: Sequence[str], number: int) -> str:
     said = _("、").join(names[:3])
     return _("%(names)s 等 %(n)d 台") % {"names": said, "n": number} if number > 3 else said
+
+
+def _dead(run: Run, facts: Facts) -> str:
+    words = _("工作机 %(name)s 已 %(span)s没有动静。确认它停了再点：别的工作机接手，先查明 %(n)d 台主机。")
+    return words % {
+        "name": run.holder.partition(" ")[0], "span": about(facts.silent), "n": max(facts.in_batch, 1),
+    }  # fmt: skip
 
 
 def _pause(facts: Facts) -> str:
@@ -90,10 +110,21 @@ def _resume(facts: Facts) -> str:
 
 
 def _retry(facts: Facts) -> str:
-    number = facts.counts.failed
+    number = len(facts.failed)
     return _("只重做失败的 %(n)d 台：%(names)s，约 %(span)s。其余主机不动。") % {
         "n": number, "names": _names(facts.failed, number), "span": about(facts.again),
     }  # fmt: skip
+
+
+def _end(facts: Facts) -> str:
+    told = {
+        "waiting": facts.counts.waiting, "running": facts.counts.running, "done": facts.counts.done,
+        "span": about(facts.back if facts.counts.running else 1),
+    }  # fmt: skip
+    return (
+        _("没有开始的 %(waiting)d 台不做了，做到一半的 %(running)d 台恢复原样，做完的 %(done)d 台保留。约 %(span)s。")
+        % told
+    )
 
 
 def _cancel(facts: Facts) -> str:
@@ -101,9 +132,7 @@ def _cancel(facts: Facts) -> str:
         return _("%(n)d 台都不做了，还没有改变任何主机；约 %(span)s后结束。") % {
             "n": facts.counts.open, "span": about(facts.step_left),
         }  # fmt: skip
-    return _("没有做完的 %(n)d 台不做了，已改变的 %(changed)d 台保持现状、不回退；约 %(span)s后结束。") % {
-        "n": facts.counts.open, "changed": facts.counts.changed, "span": about(facts.step_left),
-    }  # fmt: skip
+    return _end(facts)
 
 
 def _back(facts: Facts) -> str:
@@ -149,7 +178,7 @@ def waiting_for(columns: Sequence[Column], steps: Sequence[StepRow], asking: Seq
         return Waiting("asks", asking[0].step.title, "", "engineer", hosts, asking[0].step_id)
     people = {column.key: column for column in columns if column.by_people}
     for row in steps:
-        if row.key in people and row.state in ("started", "asks"):
+        if row.key in people and row.state == "asks":
             column = people[row.key]
             return Waiting(column.kind, column.title, column.words, column.role or "engineer", [], row.id)
     return None

@@ -20,7 +20,7 @@ class Counts:
     waiting: int = 0
     running: int = 0
     done: int = 0
-    failed: int = 0  # stuck ones and those brought back after a failure among them
+    failed: int = 0  # whatever became of them since
     stuck: int = 0
     back: int = 0  # brought back, whether after a failure or with all others
     left: int = 0
@@ -39,9 +39,10 @@ def count(tallies: Sequence[Tally]) -> Counts:
         return sum(one.number for one in tallies if one.state in states)
 
     return Counts(
-        size=sum(one.number for one in tallies), waiting=of("waiting"), running=of("running"), done=of("done"),
+        size=sum(one.number for one in tallies), waiting=of("waiting"), running=of("running", "returning"),
+        done=of("done"),
         failed=sum(one.number for one in tallies if one.failed), stuck=of("stuck"), back=of("back"), left=of("left"),
-        changed=sum(one.number for one in tallies if one.changed and one.state != "back"),
+        changed=sum(one.number for one in tallies if one.changed and one.state not in ("back", "stuck")),
     )  # fmt: skip
 
 
@@ -108,10 +109,13 @@ class Heads:
     def _state(self, counts: Counts, rows: Sequence[StepRow]) -> tuple[str, str]:
         if counts.stuck:
             return "refused", _("%(n)d 台未能回退") % {"n": counts.stuck}
+        present = self.present(rows)
+        if present and self.run.live and self.columns[present.key].by_people and counts.running:
+            return "watch", _("等人做") if self.columns[present.key].kind == "manual" else _("等签名")
         if any("asks" in self.cells.get(row.id, {}) or row.state == "asks" for row in rows):
             return "watch", _("待判断")
         if self.run.live and counts.open and any(row.state != "waiting" for row in rows):
-            return ("idle", _("已暂停")) if self.run.state == Run.State.PAUSED else self._going(counts, rows)
+            return ("idle", _("已暂停")) if self.run.state == Run.State.PAUSED else self._going(rows)
         if counts.failed:
             return "refused", _("%(n)d 台失败") % {"n": counts.failed}
         if counts.back:
@@ -122,13 +126,9 @@ class Heads:
             return "idle", _("没有执行")
         return "idle", _("等待")
 
-    def _going(self, counts: Counts, rows: Sequence[StepRow]) -> tuple[str, str]:
-        present = self.present(rows)
-        if present and self.columns[present.key].by_people:
-            return "watch", _("等人做") if self.columns[present.key].kind == "manual" else _("等签名")
-        if self.run.phase == Run.Phase.BACK:
-            return "watch", _("正在回退")
-        return "act", _("进行中")
+    def _going(self, rows: Sequence[StepRow]) -> tuple[str, str]:
+        back = any(row.phase == Run.Phase.BACK and row.state in ("waiting", "started") for row in rows)
+        return ("watch", _("正在回退")) if back else ("act", _("进行中"))
 
     def present(self, rows: Sequence[StepRow]) -> StepRow | None:
         """The step that goes on now."""

@@ -11,17 +11,28 @@ from weilu.execution.clocks import span
 from weilu.execution.grid.reading import CellRow, StepRow
 from weilu.execution.grid.shape import Column
 
-LOOKS = {"waiting": "", "started": "act", "done": "passed", "failed": "refused", "asks": "watch", "skipped": "left"}
+LOOKS = {
+    "started": "act", "probing": "act", "done": "passed", "failed": "refused", "asks": "watch", "manual": "watch",
+    "signature": "watch", "skipped": "left",
+}  # fmt: skip
 ONE = '<i class="grid-cell drawn {}" role="img" aria-label="{}" title="{}"></i>'
 
 
-def words_of(state: str, probing: bool = False) -> str:
+def words_of(state: str) -> str:
     """A cell's state as its text twin says it."""
     return {
-        "waiting": _("等待"), "started": _("查明中") if probing else _("进行中"),
-        "done": _("通过"), "failed": _("失败"),
-        "asks": _("待判断"), "skipped": _("跳过"), "never": _("没有执行"),
+        "waiting": _("等待"), "started": _("进行中"), "probing": _("查明中"), "done": _("通过"), "failed": _("失败"),
+        "asks": _("待判断"), "manual": _("等人做"), "signature": _("等签名"),
+        "skipped": _("跳过"), "never": _("没有执行"),
     }[state]  # fmt: skip
+
+
+def state_of(cell: CellRow, step: StepRow | None) -> str:
+    return "probing" if cell.state == "started" and step is not None and step.probing else cell.state
+
+
+def _by_people(column: Column, step: StepRow) -> str:
+    return column.kind if column.by_people and step.state == "asks" else step.state
 
 
 class Pen:
@@ -45,10 +56,10 @@ class Pen:
         step = self.steps.get((batch, False, column.key))
         cell = cells.get(step.id) if step else None
         if cell is not None:
-            return self._drawn(column.title, cell.state, cell.probing, cell.attempt, took(cell))
+            return self._drawn(column.title, state_of(cell, step), cell.attempt, took(cell))
         if step is not None and ((column.by_people and not over) or step.state == "skipped"):
-            return self._drawn(column.title, step.state, False, 1, "")
-        return self._drawn(column.title, "never" if over else "waiting", False, 1, "")
+            return self._drawn(column.title, _by_people(column, step), 1, "")
+        return self._drawn(column.title, "never" if over else "waiting", 1, "")
 
     def _back(self, column: Column, batch: int, cells: Mapping[int, CellRow]) -> SafeString:
         step = self.steps.get((batch, True, column.key))
@@ -56,12 +67,12 @@ class Pen:
         if cell is None:
             return SafeString("")
         title = _("回退「%(step)s」") % {"step": column.title} if column.kind else column.title
-        return self._drawn(title, cell.state, cell.probing, cell.attempt, took(cell))
+        return self._drawn(title, state_of(cell, step), cell.attempt, took(cell))
 
-    def _drawn(self, title: str, state: str, probing: bool, attempt: int, seconds: str) -> SafeString:
-        key = (title, state, probing, attempt, seconds)
+    def _drawn(self, title: str, state: str, attempt: int, seconds: str) -> SafeString:
+        key = (title, state, attempt, seconds)
         if key not in self._kept:
-            said = [title, words_of(state, probing)]
+            said = [title, words_of(state)]
             if attempt > 1:
                 said.append(_("第 %(n)d 次") % {"n": attempt})
             if seconds:

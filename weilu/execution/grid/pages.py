@@ -13,7 +13,7 @@ from weilu.execution.grid.acts import Act, Facts, Waiting, engine, offered, wait
 from weilu.execution.grid.batches import Batch, Counts, Heads, count
 from weilu.execution.grid.estimate import Estimate
 from weilu.execution.grid.panel import Panel, panel_of
-from weilu.execution.grid.reading import Place
+from weilu.execution.grid.reading import Place, StepRow
 from weilu.execution.grid.rows import Group, Rows, mark
 from weilu.execution.masking import mask
 from weilu.execution.models import Run, RunHost
@@ -56,10 +56,12 @@ class GridView:
     stuck: list[RunHost]
     panel: Panel
     acts: list[Act]
+    may_act: bool
     waiting: Waiting | None
     may_answer: bool
     helpers: str  # who is waited for, where that is not the reader
     facts: list[Fact]
+    begin: StepRow | None  # what the worker asked again before the first step
     at: int
 
     @property
@@ -150,7 +152,9 @@ class _Reading:
         waiting = waiting_for(self.columns, self.steps, self.asking) if run.live else None
         asks = {cell.host_id for cell in self.asking}
         rows = Rows(self.columns, self.steps, live=run.live, at=self.at)
+        may_act = engine() is not None and _holds(person, "engineer", run)
         helpers = list(Person.objects.holding(waiting.role, run.owner)) if waiting else []
+        begin = next((row for row in self.steps if row.batch is None), None)
         return GridView(
             run=run, look=look_of(run), asked=self.asked, columns=self.columns, batches=self.batches,
             groups=rows.groups(self.page.rows, self.cells, self.batches, asks),
@@ -162,9 +166,11 @@ class _Reading:
             stop=shape.stop_rule(run.plan, self.counts.done, self.counts.failed), way_back=self.way_back(facts),
             took=span(int((run.ended_at - run.started_at).total_seconds())) if run.ended_at and run.started_at else "",
             stuck=[_masked(host) for host in self.trouble if host.state == "stuck"],
-            panel=panel_of(run, self.host, self.steps, cells, after), acts=self.acts(person, left), waiting=waiting,
+            panel=panel_of(run, self.host, self.steps, cells, after), acts=self.acts(left) if may_act else [],
+            may_act=may_act, waiting=waiting,
             may_answer=person in helpers, helpers=_("、").join(one.name for one in helpers),
-            facts=[fact for fact in facts if fact.source == run.number], at=int(self.at.timestamp()),
+            facts=[fact for fact in facts if fact.source == run.number],
+            begin=begin, at=int(self.at.timestamp()),
         )  # fmt: skip
 
     def done(self) -> int:
@@ -191,16 +197,21 @@ class _Reading:
             return _("%(n)d 步可回退，约 %(span)s") % told
         return _("%(day)s 演练过，约 %(span)s") % (told | {"day": f"{rehearsed[-1].at.astimezone(SHANGHAI):%m-%d}"})
 
-    def acts(self, person: Person, left: int) -> list[Act]:
-        """The buttons this person has; none but an engineer's hands are on a run."""
-        if engine() is None or not _holds(person, "engineer", self.run):
-            return []
+    def _silent(self) -> int:
+        """Seconds since the machine that holds the run let its lease lapse."""
+        run = self.run
+        return int((self.at - run.lease_until).total_seconds()) if run.holder and run.lease_until else 0
+
+    def acts(self, left: int) -> list[Act]:
+        """The buttons an engineer has; nobody else's hands are on a run."""
         going = next((one for one in self.batches if one.counts.open and one.begun), None)
+        acting = any(row.state == "started" for row in self.steps)
+        again = [host.name for host in self.trouble if host.state in ("back", "left")]
         facts = Facts(
             counts=self.counts, batch=going.name if going else "", in_batch=going.counts.open if going else 0,
-            step_left=self.estimate.step_left(), left=left, back=self.estimate.back(),
-            again=self.estimate.again(self.counts.failed), window_left=window_left(self.run, self.at),
-            changed=reading.changed(self.run), failed=[host.name for host in self.trouble],
+            acting=acting, step_left=self.estimate.step_left(), left=left, back=self.estimate.back(),
+            again=self.estimate.again(len(again)), window_left=window_left(self.run, self.at), failed=again,
+            changed=reading.changed(self.run), silent=self._silent(),
         )  # fmt: skip
         return offered(self.run, facts)
 

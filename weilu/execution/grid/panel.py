@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from weilu.execution.grid import reading
-from weilu.execution.grid.drawn import LOOKS, took, words_of
+from weilu.execution.grid.drawn import LOOKS, state_of, took, words_of
 from weilu.execution.grid.reading import CellRow, StepRow
 from weilu.execution.masking import mask
 from weilu.execution.models import Run, RunEvent, RunHost
@@ -18,7 +18,6 @@ class Said:
     look: str
     word: str
     took: str
-    back: bool
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def panel_of(
         line.text = mask(line.text)
     mine = [(step, cells[step.id]) for step in steps if step.id in cells]
     present = _present(mine)
-    word = words_of(present[1].state, present[1].probing) if present else ""
+    word = words_of(state_of(present[1], present[0])) if present else ""
     return Panel(
         host=host, step=present[0].title if present else "", look=LOOKS.get(present[1].state, "") if present else "",
         word=word, cause=_cause(host, present), steps=[_said(step, cell) for step, cell in mine], lines=lines,
@@ -81,6 +80,4 @@ def _cause(host: RunHost | None, present: tuple[StepRow, CellRow] | None) -> str
 
 
 def _said(step: StepRow, cell: CellRow) -> Said:
-    return Said(
-        step.title, LOOKS.get(cell.state, ""), words_of(cell.state, cell.probing), took(cell), step.phase != "forward"
-    )
+    return Said(step.title, LOOKS.get(cell.state, ""), words_of(state_of(cell, step)), took(cell))

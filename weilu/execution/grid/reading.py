@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Case, Count, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
 
 from weilu.execution.models import Cell, Run, RunEvent, RunHost
 
@@ -13,9 +13,11 @@ PAGE = 100  # hosts on a page
 NAMED = 20  # hosts in trouble that the page names
 LINES = 200  # of the log beside the grid
 State = RunHost.State
-# A host brought back after a failure keeps the reason in its words; one that went back with all others has none.
-FAILED = Q(state__in=(State.FAILED, State.STUCK)) | Q(state=State.BACK) & ~Q(words="")
-SHOWS = {"": Q(), "failed": FAILED, "running": Q(state=State.RUNNING)}
+BUSY = (State.RUNNING, "returning")
+# A host that failed may be as it was by now, untouched or brought back: a step that failed on it tells.
+BROKE = Exists(Cell.objects.filter(host=OuterRef("id"), state=Cell.State.FAILED, step__phase=Run.Phase.FORWARD))
+FAILED = Q(state__in=(State.FAILED, State.STUCK)) | Q(Q(state__in=(State.BACK, "returning", State.LEFT)) & Q(BROKE))
+SHOWS = {"": Q(), "failed": FAILED, "running": Q(state__in=BUSY)}
 TROUBLE_FIRST = Case(When(state=State.STUCK, then=Value(0)), When(state=State.FAILED, then=Value(1)), default=Value(2))
 
 
@@ -30,7 +32,9 @@ class StepRow(NamedTuple):
     phase: str
     state: str
     attempt: int
+    probing: bool
     machine: str
+    words: str
     started_at: datetime | None
     ended_at: datetime | None
 
@@ -42,7 +46,6 @@ class CellRow(NamedTuple):
     step_id: int
     state: str
     attempt: int
-    probing: bool
     words: str
     started_at: datetime
     ended_at: datetime | None
@@ -114,7 +117,10 @@ def in_trouble(run: Run) -> list[RunHost]:
 def changed(run: Run) -> list[str]:
     """Names of the first hosts that the run may have changed and that are not back."""
     return list(
-        run.hosts.filter(changed=True).exclude(state=State.BACK).order_by("ordinal").values_list("name", flat=True)[:4]
+        run.hosts.filter(changed=True)
+        .exclude(state__in=(State.BACK, State.STUCK))
+        .order_by("ordinal")
+        .values_list("name", flat=True)[:4]
     )
 
 

@@ -16,8 +16,8 @@ from weilu.execution.grid.shape import Column
 from weilu.execution.models import RunHost
 
 LOOKS = {
-    "waiting": "idle", "running": "act", "done": "passed", "failed": "refused", "back": "watch", "stuck": "refused",
-    "left": "idle",
+    "waiting": "idle", "running": "act", "done": "passed", "failed": "refused", "returning": "watch", "back": "watch",
+    "stuck": "refused", "left": "idle",
 }  # fmt: skip
 
 
@@ -77,12 +77,19 @@ class Rows:
     def _row(self, host: RunHost, mine: Mapping[int, CellRow], asks: bool) -> Row:
         over = host.state not in ("waiting", "running") or not self.live
         back = not self.back.isdisjoint(mine)
-        look, word = ("watch", words_of("asks")) if asks else (LOOKS[host.state], str(host.get_state_display()))
+        look, word = self._standing(host, mine, asks)
         return Row(
             ordinal=host.ordinal, name=host.name, address=str(host.entry.get("address", "")), look=look, word=word,
             end=word if asks else self._end(host, list(mine.values()), word),
             cells=self.pen.row(host.batch, mine, back=back, over=over), back=back,
         )  # fmt: skip
+
+    def _standing(self, host: RunHost, mine: Mapping[int, CellRow], asks: bool) -> tuple[str, str]:
+        if asks:
+            return "watch", words_of("asks")
+        if host.state == "left" and any(cell.state == "failed" for cell in mine.values()):
+            return "refused", words_of("failed")  # nothing had changed on it, so it needs no way back
+        return LOOKS[host.state], str(host.get_state_display())
 
     def _end(self, host: RunHost, mine: Sequence[CellRow], word: str) -> str:
         """How long it took, since when it goes on, or what became of it."""

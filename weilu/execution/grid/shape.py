@@ -36,7 +36,7 @@ def columns(orders: Mapping[str, Any], rows: Sequence[StepRow]) -> list[Column]:
         found.append(Column(f"h{place}", check.get("title") or _("健康检查"), "http", HEALTH_SECONDS, "", "", False))
     known = {column.key for column in found}
     for row in rows:
-        if row.key not in known:
+        if row.key not in known and row.batch is not None:
             known.add(row.key)
             found.append(Column(row.key, row.title, "", HEALTH_SECONDS, "", "", False))
     return found
@@ -53,13 +53,15 @@ def _column(step: Mapping[str, Any]) -> Column:
 
 
 def batch_names(orders: Mapping[str, Any], numbers: Sequence[int]) -> dict[int, str]:
-    """`金丝雀`, then `第 1 批`, `第 2 批`."""
+    """`金丝雀` for the first batch where the plan has one, then `第 1 批`, `第 2 批`.
+
+    A batch whose hosts have all moved on to be tried again keeps its number to itself.
+    """
     canary = bool(orders.get("batches", {}).get("canary"))
-    names = {}
-    for place, number in enumerate(numbers):
-        first = canary and place == 0
-        names[number] = _("金丝雀") if first else _("第 %(n)d 批") % {"n": place + (0 if canary else 1)}
-    return names
+    return {
+        number: _("金丝雀") if canary and number == 1 else _("第 %(n)d 批") % {"n": number - canary}
+        for number in numbers
+    }
 
 
 def stop_rule(orders: Mapping[str, Any], done: int, failed: int) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The live page of a run on hosts: the whole page, what has changed since, and its log."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.core.exceptions import BadRequest
@@ -23,10 +24,13 @@ PLACE = re.compile(r"([0-9]{1,4})\.([0-9]{1,9})")
 RENEWED = 15  # seconds after which the clocks of the page are renewed though nothing was said
 
 
-def show(request: HttpRequest, run: Run, *, refused: Refused | None = None, act: str = "") -> HttpResponse:
+def show(
+    request: HttpRequest, run: Run, *, refused: Refused | None = None, act: str = "",
+    answers: Mapping[int, str] | None = None,
+) -> HttpResponse:  # fmt: skip
     """The whole page; after a refusal with what was typed, the sentence beside the button that was pressed."""
     view = grid_view(run, reader(request), asked(request), now())
-    shown = {"view": view, "refused": refused, "refused_act": act, "typed": request.POST}
+    shown = {"view": view, "refused": refused, "refused_act": act, "typed": request.POST, "answers": answers or {}}
     return render(request, "execution/grid.html", shown, status=409 if refused else 200)
 
 
