@@ -102,7 +102,7 @@ def _is_address(url: str) -> bool:
 def check_manages(by: Person, owner: Organisation) -> None:
     """Raises Refused unless `by` looks after the customer's register of systems."""
     if not by.may("systems.manage", owner.id):
-        raise Refused(_("系统档案由系统管理员维护"))
+        raise Refused(_("系统档案由系统管理员维护"), who="administrator")
 
 
 def hold_register(by: Person, owner: Organisation) -> None:

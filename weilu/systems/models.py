@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from weilu.accounts.models import Owned, Person
+from weilu.evidence.words import kind_word
 from weilu.kernel.times import now
 
 
@@ -116,6 +117,15 @@ class HostEvent(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["host", "-id"], name="events_of_a_host")]
+
+    @property
+    def who(self) -> str:
+        """The name of whoever acted, without how they sign in."""
+        return self.actor.partition(" <")[0]
+
+    @property
+    def word(self) -> str:
+        return kind_word(self.kind)
 
 
 class Dependency(models.Model):
