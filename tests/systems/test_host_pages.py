@@ -267,9 +267,7 @@ def test_a_host_is_registered_changed_pinned_and_retired_on_its_pages(cast: Cast
         ({"key": "ssh-ed25519 AAAA"}, "密钥不完整或写错了，把整行原样贴进来"),
     ],
 )
-def test_what_was_typed_stays_when_a_host_is_refused(
-    cast: Cast, group: HostGroup, over: dict[str, str], reason: str
-):
+def test_what_was_typed_stays_when_a_host_is_refused(cast: Cast, group: HostGroup, over: dict[str, str], reason: str):
     system = group.environment.system
     said = {"group": str(group.uid), "name": "叫号机 一", "address": "192.0.2.7", "become": "1", "site": "甲"} | over
     page = signed_in(cast.zheng).post(f"/systems/{system.uid}/hosts/new", said)

@@ -189,10 +189,10 @@ class Told:
     index: int | None
 
     @property
-    def changes(self) -> list[tuple[str, str, str]]:
+    def changes(self) -> list[tuple[str, ...]]:
         """Title, old and new of each field that changed."""
         said = self.event.data.get("changed", {})
-        return [(str(TITLES.get(name, name)), _shown(old), _shown(new)) for name, (old, new) in said.items()]
+        return [(str(title), *map(_shown, said[name])) for name, title in TITLES.items() if name in said]
 
 
 def history_of(host: Host, most: int = PAGE) -> list[Told]:
