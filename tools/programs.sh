@@ -7,6 +7,7 @@ need gpgv gpgv
 need ssh openssh-client
 need chromium chromium
 need bwrap bubblewrap
+need sudo sudo
 need unshare util-linux
 need apt-ftparchive apt-utils
 need gpg gnupg

@@ -17,7 +17,7 @@ from django.conf import settings
 from tests.cast import Cast
 from tests.hosts.site import RealHost, new_key
 from tests.support.unchanged import Refusal, refusal_of
-from tests.vault.conftest import Hosts, make_key, make_place, open_hosts, register, staged
+from tests.vault.conftest import Hosts, agents, lives, make_key, make_place, open_hosts, register, staged, until_gone
 from weilu.demo import make_host
 from weilu.systems.models import Host
 from weilu.vault import agent, keys
@@ -40,31 +40,6 @@ def enter(held: Opened, host: Host, *words: str, user: str = "") -> "subprocess.
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def until_gone(pid: int) -> None:
-    limit = time.monotonic() + 10
-    while lives(pid):
-        assert time.monotonic() < limit
-        time.sleep(0.01)
-
-
-def agents() -> set[int]:
-    found = set()
-    for place in Path("/proc").glob("[0-9]*/comm"):
-        try:
-            if place.read_text() == "ssh-agent\n" and lives(int(place.parent.name)):
-                found.add(int(place.parent.name))
-        except OSError:
-            continue
-    return found
-
-
 def test_an_attempt_enters_its_hosts_and_the_use_is_on_record(vault: Cast, real_hosts: Hosts, folder: Path):
     hosts = open_hosts(vault, real_hosts(2))
     held = opened(folder, [entry_of(one) for one in hosts], item="an item", **ON_RECORD)
@@ -78,7 +53,7 @@ def test_an_attempt_enters_its_hosts_and_the_use_is_on_record(vault: Cast, real_
         "credential": str(credential.uid), "name": "应用主机密钥", "kind": "ssh_key", "for": "JZ-R-2026-0001",
         "hosts": ["host-1", "host-2"],
     }  # fmt: skip
-    assert (held.pid in agents(), held.passwords) == (True, {})
+    assert (held.pid in agents(folder), held.passwords) == (True, {})
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert held.known_hosts.read_text() == known_hosts(entry_of(one) for one in hosts)
 
@@ -140,7 +115,7 @@ def test_without_sudo_its_password_is_not_opened(vault: Cast, folder: Path):
 def test_nothing_is_opened_for_hosts_that_nobody_gave_a_key_or_pinned(vault: Cast, folder: Path):
     group = make_place(vault)
     host, unpinned = make_host(group), make_host(group, key="")
-    before = agents()
+    before = agents(folder)
 
     def open_(*hosts: Host, **over: Any) -> Refusal:
         entries = [entry_of(one) | over for one in hosts]
@@ -154,7 +129,7 @@ def test_nothing_is_opened_for_hosts_that_nobody_gave_a_key_or_pinned(vault: Cas
     assert refusal_of(lambda: opened(folder, [entry_of(host)], what="x", org="HN")) == Refusal("app-01不在主机档案里")
     retire_credential(vault.zheng, credential)
     assert open_(host) == Refusal("app-01没有可用的 SSH 密钥（共 1 台）", "CON-9")
-    assert (agents(), folder.exists()) == (before, False)
+    assert (agents(folder), folder.exists()) == (before, False)
 
 
 def test_a_row_with_another_rows_content_is_refused_and_the_attempt_is_on_record(vault: Cast, folder: Path):
@@ -162,11 +137,11 @@ def test_a_row_with_another_rows_content_is_refused_and_the_attempt_is_on_record
     mine, other = make_key(vault, "一"), make_key(vault, "二")
     grant_access(vault.zheng, mine, group=group)
     Credential.objects.filter(id=mine.id).update(sealed=bytes(other.sealed))
-    before = agents()
+    before = agents(folder)
     told = refusal_of(lambda: opened(folder, [entry_of(make_host(group))], **ON_RECORD))
     assert (told.reason, told.clause) == ("凭据「一」的封存内容不是它自己的，或被改动过，没有打开", "CON-9")
     assert [said["name"] for said in staged("vault.credential_used")] == ["一"]
-    assert agents() == before
+    assert agents(folder) == before
 
 
 def test_a_deep_folder_has_its_socket_elsewhere_and_leaves_nothing_there(vault: Cast, tmp_path: Path):

@@ -104,6 +104,7 @@ NEEDS = {  # the scope an action needs, where that is not WORK; by name, then by
     "accounts.close_alarm": "security.manage",
     "systems": "systems.manage",
     "vault": "vault.manage",
+    "vault.test_connection": WORK,
     "process.draft_flow": "flows.edit",
     "process.propose_flow": "flows.edit",
     "process.discard_flow": "flows.edit",

@@ -80,6 +80,8 @@ class Alarm(models.Model):
         DEVICE = "device", _("新设备登录")
         WITNESS = "witness", _("见证有问题")
         PROCESS = "process", _("关键进程中断")
+        HOST_KEY = "host-key", _("主机密钥不符")
+        CLOCK = "clock", _("主机时钟偏差")
 
     class Verdict(models.TextChoices):
         ATTACK = "attack", _("渗透或攻击")

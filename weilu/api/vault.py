@@ -10,6 +10,7 @@ from weilu.api.acts import Done, owner_named
 from weilu.systems.models import Host, HostGroup
 from weilu.vault import actions
 from weilu.vault.models import Access, Credential
+from weilu.vault.reach import actions as asking
 
 router = Router()
 
@@ -34,6 +35,10 @@ class AccessIn(CredentialRef):
 
     host: UUID | None = None
     group: UUID | None = None
+
+
+class HostRef(Schema, extra="forbid"):
+    host: UUID
 
 
 class AccessRef(Schema, extra="forbid"):
@@ -65,6 +70,12 @@ def revoke_access(request: HttpRequest, act: AccessRef) -> Done:
     found: Access = Access.objects.select_related("credential").fetch(reader(request), act.access)
     actions.revoke_access(reader(request), found)
     return Done(uid=str(act.access))
+
+
+@router.post("/vault/test_connection", response=Done, tags=["act"])
+def test_connection(request: HttpRequest, act: HostRef) -> Done:
+    found: Host = Host.objects.fetch(reader(request), act.host)
+    return Done(uid=str(asking.test_connection(reader(request), found).uid))
 
 
 def _credential(request: HttpRequest, uid: UUID) -> Credential:

@@ -35,7 +35,9 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("init", help=told("建好数据目录、数据库、静态文件和密钥；可重复运行"))
     serve = commands.add_parser("serve", help=told("启动网页和工作进程"))
     serve.add_argument("--no-worker", action="store_true", help=told("只启动网页，工作进程在别处运行"))
-    commands.add_parser("worker", help=told("只启动工作进程"))
+    for one in (serve, commands.add_parser("worker", help=told("只启动工作进程"))):
+        pool = told("还办哪些标签的主机，可写几次；没有标签的主机谁都办")
+        one.add_argument("--pool", action="append", default=[], metavar=told("标签"), help=pool)
     story = commands.add_parser("story", help=told("不用浏览器，把演示故事走一遍"))
     story.add_argument(
         "--out", type=Path, required=True, metavar=told("目录"), help=told("报告单 PDF 和证据导出放在这里")
@@ -88,13 +90,13 @@ def _init(args: argparse.Namespace) -> int:
 def _serve(args: argparse.Namespace) -> int:
     from weilu.cli.serve import serve
 
-    return serve(with_worker=not args.no_worker)
+    return serve(with_worker=not args.no_worker, pools=args.pool)
 
 
 def _worker(args: argparse.Namespace) -> int:
     from weilu.cli.serve import work
 
-    return work()
+    return work(args.pool)
 
 
 def _story(args: argparse.Namespace) -> int:

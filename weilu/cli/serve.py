@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
@@ -24,21 +25,24 @@ LOOK = 2.0  # seconds between two looks whether the installation is closed
 LONGEST_PAUSE = 30.0  # seconds between restarts of a worker that keeps failing
 
 
-def serve(*, with_worker: bool = True) -> int:
+def serve(*, with_worker: bool = True, pools: Sequence[str] = ()) -> int:
     """Check what can be checked, then keep web and worker running until asked to end."""
     django.setup()
     from weilu.settings import CONFIG
 
     need_free_port(HOST, CONFIG.port)
     need_tables()
-    keeper = Keeper(CONFIG.port, with_worker=with_worker)
+    keeper = Keeper(CONFIG.port, with_worker=with_worker, pools=pools)
     keeper.listen()
     tell(f"维录已启动：http://{HOST}:{CONFIG.port}　（Ctrl-C 停止）")
     return keeper.keep()
 
 
-def work() -> int:
-    """Run the worker in this process until SIGTERM or Ctrl-C: runs, evidence; beside them jobs and the witnesses."""
+def work(pools: Sequence[str] = ()) -> int:
+    """Run the worker in this process until SIGTERM or Ctrl-C: runs, evidence; beside them jobs and the witnesses.
+
+    `pools` are the labels of hosts that it reaches, beside those without a label.
+    """
     django.setup()
     need_tables()
     from weilu.evidence import asking
@@ -48,8 +52,10 @@ def work() -> int:
     from weilu.jobs.worker import work_forever as work_on_jobs
     from weilu.kernel import upkeep
     from weilu.vault import keys
+    from weilu.vault.reach import jobs
 
     keys.ensure()
+    jobs.serve(pools)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -68,8 +74,8 @@ def work() -> int:
 class Keeper:
     """Starts the children, restarts the worker, and ends both."""
 
-    def __init__(self, port: int, *, with_worker: bool) -> None:
-        self.port, self.with_worker = port, with_worker
+    def __init__(self, port: int, *, with_worker: bool, pools: Sequence[str] = ()) -> None:
+        self.port, self.with_worker, self.pools = port, with_worker, pools
         self.ending = False
         self.pause = 1.0
         self.again_at = 0.0
@@ -116,7 +122,8 @@ class Keeper:
 
     def _worker(self) -> "subprocess.Popen[bytes] | None":
         self.started = time.monotonic()
-        return start([sys.executable, "-m", "weilu.cli.main", "worker"]) if self.with_worker else None
+        labels = [word for label in self.pools for word in ("--pool", label)]
+        return start([sys.executable, "-m", "weilu.cli.main", "worker", *labels]) if self.with_worker else None
 
     def _mended(self, worker: "subprocess.Popen[bytes] | None") -> "subprocess.Popen[bytes] | None":
         """The worker as it is, or a new one in its place, sooner if the old one lived long."""

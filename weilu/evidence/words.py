@@ -70,6 +70,7 @@ KINDS = {
     "vault.access_given": gettext_lazy("指定凭据"),
     "vault.access_taken": gettext_lazy("收回凭据"),
     "vault.credential_used": gettext_lazy("使用凭据"),
+    "vault.host_key_refused": gettext_lazy("主机密钥不符，拒绝连接"),
     "process.flow_proposed": gettext_lazy("流程送审"),
     "process.flow_taken_back": gettext_lazy("收回流程"),
     "process.flow_rejected": gettext_lazy("流程未通过"),

@@ -14,6 +14,7 @@ from weilu.kernel.times import now
 from weilu.systems.models import Host, HostGroup
 from weilu.vault import keys, material, rules
 from weilu.vault.models import Access, Credential
+from weilu.vault.reach import jobs
 from weilu.vault.sealing import seal
 
 
@@ -78,6 +79,7 @@ def grant_access(
     made = Access.objects.create(owner=found.owner, credential=found, **at)
     data = _facts(found) | {"opens": _place(made), "instead_of": replaced}
     stage("vault.access_given", data, actor=by.actor, org=found.owner.code)
+    jobs.ask([host] if host else list(made.group.hosts.filter(retired_at=None)) if made.group else [])
     return made
 
 

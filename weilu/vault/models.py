@@ -88,3 +88,38 @@ class Access(Owned):
         found = self.host or self.group
         assert found is not None  # noqa: S101  (access_to_one_place)
         return found
+
+
+class Reaching(models.Model):
+    """How a host answered when it was last gone to, and whether somebody waits for it to be gone to again."""
+
+    class State(models.TextChoices):
+        OK = "ok", _("连通")
+        UNPINNED = "unpinned", _("没有固定密钥")
+        REFUSED = "refused", _("密钥不符，拒绝连接")
+        UNREACHED = "unreached", _("连不上")
+        NO_KEY = "no_key", _("没有指定凭据")
+        DENIED = "denied", _("主机不让登录")
+        NO_SUDO = "no_sudo", _("不能提权")
+        HALF = "half", _("回答不完整")
+
+    host = models.OneToOneField(Host, models.PROTECT, related_name="reaching")
+    state = models.CharField(max_length=10, choices=State.choices, default="", blank=True)  # "" until first gone to
+    since = models.DateTimeField(null=True)  # from when on it has been so
+    at = models.DateTimeField(null=True)  # when it was last gone to
+    words = models.CharField(max_length=300, default="", blank=True)  # what is wrong and what to do, as it was then
+    drift_ms = models.IntegerField(null=True)  # its clock against the worker's; above 0 it is ahead (OPS-7)
+    unsure_ms = models.PositiveIntegerField(default=0)  # half the round trip: how far that may be wrong
+    drifts_since = models.DateTimeField(null=True)  # from when on its clock has been too far off
+    offered = models.CharField(
+        max_length=1000, default="", blank=True
+    )  # the key it showed, where none or another is pinned
+    asked_at = models.DateTimeField(null=True)  # to be gone to again since then; None: nobody waits
+
+    class Meta:
+        indexes = [models.Index(fields=["asked_at"], condition=Q(asked_at__isnull=False), name="hosts_to_reach")]
+
+    @property
+    def ok(self) -> bool:
+        """Whether a run could act on it now."""
+        return self.state == self.State.OK

@@ -78,12 +78,40 @@ def entry_of(host: Host) -> dict[str, Any]:
     """A host as `opened` takes it, from the register as it stands now."""
     return {
         "uid": str(host.uid), "name": host.name, "address": host.address, "port": host.port, "user": host.user,
-        "become": host.become, "key": host.key,
+        "become": host.become, "python": host.python, "key": host.key,
     }  # fmt: skip
 
 
+def ssh_options(held: Opened, entry: Entry, seconds: int = 10) -> list[str]:
+    """How ssh goes to a host of this attempt: its pinned key or none, one key of ours, no settings of this machine."""
+    said = {
+        "BatchMode": "yes", "StrictHostKeyChecking": "yes", "UserKnownHostsFile": _quoted(held.known_hosts),
+        "GlobalKnownHostsFile": "/dev/null", "UpdateHostKeys": "no", "VerifyHostKeyDNS": "no", "CheckHostIP": "no",
+        "IdentityAgent": _quoted(held.socket), "IdentityFile": _quoted(held.identities[str(entry["uid"])]),
+        "IdentitiesOnly": "yes",
+        "PreferredAuthentications": "publickey", "ForwardAgent": "no", "ForwardX11": "no",
+        "ClearAllForwardings": "yes", "PermitLocalCommand": "no", "ControlMaster": "no", "ControlPath": "none",
+        "RequestTTY": "no", "ConnectTimeout": seconds, "ConnectionAttempts": 1, "ServerAliveInterval": 5,
+        "ServerAliveCountMax": 3, "LogLevel": "ERROR",
+    }  # fmt: skip
+    options = [word for name, value in said.items() for word in ("-o", f"{name}={value}")]
+    return ["-F", "none", *options, "-p", str(entry.get("port") or 22), "-l", str(entry.get("user") or "root")]
+
+
+def _quoted(place: Path) -> str:
+    """A path as ssh's options take it, with spaces and per cent signs in it."""
+    return '"' + str(place).replace("%", "%%") + '"'
+
+
 def _chosen(entries: Sequence[Entry], org: str) -> dict[str, dict[str, Credential]]:
-    """For each host the credential of each kind; the host's own before its group's. Raises Refused."""
+    """As `assigned`; raises Refused where a host has no key."""
+    chosen = assigned(entries, org)
+    rules.check_all_open([str(one["name"]) for one in entries if SSH_KEY not in chosen[str(one["uid"])]])
+    return chosen
+
+
+def assigned(entries: Sequence[Entry], org: str) -> dict[str, dict[str, Credential]]:
+    """For each host (by uid) the credential of each kind; the host's own before its group's. Raises Refused."""
     uids = [str(one["uid"]) for one in entries]
     hosts = {str(one.uid): one for one in Host.objects.filter(owner__code=org, uid__in=uids)}
     unknown = [str(one["name"]) for one in entries if str(one["uid"]) not in hosts]
@@ -99,7 +127,6 @@ def _chosen(entries: Sequence[Entry], org: str) -> dict[str, dict[str, Credentia
         kinds = (SSH_KEY, BECOME) if entry.get("become") else (SSH_KEY,)
         found = {kind: of_host.get((host.id, kind)) or of_group.get((host.group_id, kind)) for kind in kinds}
         chosen[str(host.uid)] = {str(kind): one for kind, one in found.items() if one is not None}
-    rules.check_all_open([str(one["name"]) for one in entries if SSH_KEY not in chosen[str(one["uid"])]])
     return chosen
 
 

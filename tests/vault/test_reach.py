@@ -1,0 +1,485 @@
+"""Going to hosts: only to the pinned one, whatever answers; what it is, what time it has, and who hears of it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.cast import Cast
+from tests.hosts.site import FAKETIME
+from tests.support.unchanged import Refusal, refusal_of
+from tests.vault.conftest import Hosts, lives, make_key, make_place, open_hosts, staged
+from weilu.accounts.alarms import alarm_words, close_alarm, raise_alarms
+from weilu.accounts.watched import Alarm
+from weilu.demo import make_host
+from weilu.evidence.models import Staged
+from weilu.jobs.kinds import KINDS
+from weilu.jobs.models import Job
+from weilu.jobs.worker import claim, new_holder, work_once
+from weilu.kernel.times import now
+from weilu.systems.host_actions import change_host, pin_key, register_host, repin_key, retire_host
+from weilu.systems.keys import fingerprint
+from weilu.systems.models import Host
+from weilu.vault.actions import add_credential, grant_access
+from weilu.vault.models import Access, Credential, Reaching
+from weilu.vault.reach import jobs, rules
+from weilu.vault.reach.actions import test_connection as ask_for_test
+from weilu.vault.reach.rules import Found, State, clock_of, drifts, meaning, read_facts
+from weilu.vault.reach.visiting import go_to, keep
+
+FIELDS = {"name": "新机", "address": "10.231.250.250"}
+
+
+def gone_to(*hosts: Host) -> list[Reaching]:
+    """How these hosts answered, having been gone to as a worker does."""
+    jobs.ask(list(hosts))
+    rows = list(Reaching.objects.filter(host__in=hosts).select_related("host__owner").order_by("host_id"))
+    go_to(rows, "reach-test")
+    return list(Reaching.objects.filter(host__in=hosts).select_related("host").order_by("host_id"))
+
+
+def work(limit: int = 50) -> int:
+    """Let a worker do every job that is due; how many."""
+    holder, done = new_holder(), 0
+    while done < limit and work_once(holder):
+        done += 1
+    return done
+
+
+def reach_jobs() -> list[tuple[str, str]]:
+    return sorted(Job.objects.filter(kind__startswith="vault.reach").values_list("kind", "state"))
+
+
+def leftovers() -> list[str]:
+    """What is left of work on hosts: folders of attempts."""
+    return [path.name for path in (Path(settings.CONFIG.data_dir) / "attempts").glob("reach-*")]
+
+
+def test_a_host_that_lets_us_in_tells_what_it_is_and_what_time_it_has(vault: Cast, real_hosts: Hosts):
+    (real,) = real_hosts(1)
+    (host,) = open_hosts(vault, [real])
+    (row,) = gone_to(host)
+
+    assert (row.state, row.words, row.ok, row.offered, row.asked_at) == ("ok", "", True, "", None)
+    facts = row.host.facts
+    assert facts["hostname"] == "host-1"
+    assert facts["boot"] == real.read("/proc/sys/kernel/random/boot_id").strip()
+    assert facts["machine"] == real.read("/etc/machine-id").strip()
+    assert facts["kernel"] == os.uname().release
+    assert facts["drift_ms"] == row.drift_ms
+    assert sorted(facts) == sorted(
+        ["os", "kernel", "arch", "hostname", "cpus", "memory_mb", "disk_mb", "disk_free_mb", "python", "boot",
+         "machine", "drift_ms"]
+    )  # fmt: skip
+    assert (rules.drifts(row.drift_ms, row.unsure_ms), row.drifts_since) == (False, None)
+    assert [said["for"] for said in staged("vault.credential_used")] == ["连接测试"]
+    assert leftovers() == []
+
+
+def test_another_key_than_the_pinned_one_is_refused_on_record_and_an_alarm(vault: Cast, real_hosts: Hosts):
+    (real,) = real_hosts(1)
+    (host,) = open_hosts(vault, [real])
+    real.write("/root/visited", "")
+    real.change_host_key()
+    shown = " ".join(subprocess.run(
+        ["ssh-keyscan", "-t", "ed25519", real.address], capture_output=True, text=True, check=True
+    ).stdout.split()[1:])  # fmt: skip
+    (row,) = gone_to(host)
+
+    assert (row.state, row.offered) == ("refused", shown)
+    assert row.words == "主机出示的密钥不是固定的那把，已拒绝连接。查明原因前不要改"
+    assert (row.host.key, row.host.facts) == (host.key, {})  # nothing is trusted by itself
+    said = {"host": str(host.uid), "name": "host-1", "address": real.address}
+    assert staged("vault.host_key_refused") == [said | {"pinned": fingerprint(host.key), "offered": fingerprint(shown)}]
+    assert Staged.objects.get(kind="vault.host_key_refused").urgent is True
+    (alarm,) = raise_alarms(vault.jz)
+    assert (alarm.rule, alarm.about, alarm_words(alarm)) == (
+        "host-key", "host-1", "主机 host-1 出示的密钥不是固定的那把，已拒绝连接",
+    )  # fmt: skip
+    assert raise_alarms(vault.hn) == []
+
+    gone_to(host)
+    assert raise_alarms(vault.jz) == []  # told once
+    assert len(staged("vault.host_key_refused")) == 1
+    real.change_host_key()
+    gone_to(host)
+    assert len(staged("vault.host_key_refused")) == 2  # yet another one
+
+    close_alarm(vault.wu, alarm, verdict="harmless", words="重装了系统")
+    repin_key(vault.zheng, host, key=Reaching.objects.get().offered, old=fingerprint(host.key), reason="重装了系统")
+    host.refresh_from_db()
+    (row,) = gone_to(host)
+    assert (row.state, raise_alarms(vault.jz)) == ("ok", [])
+
+
+def test_an_unpinned_host_has_its_key_proposed_and_is_not_entered(vault: Cast, real_hosts: Hosts):
+    (real,) = real_hosts(1)
+    (host,) = open_hosts(vault, [real])
+    Host.objects.filter(id=host.id).update(key="")
+    host.refresh_from_db()
+    (row,) = gone_to(host)
+
+    assert (row.state, row.offered) == ("unpinned", f"{real.key_type} {real.key}")
+    assert row.words == "主机出示了密钥。在主机上核对指纹后固定"
+    assert (row.host.key, staged("vault.credential_used")) == ("", [])
+    pin_key(vault.zheng, host, key=row.offered)
+    host.refresh_from_db()
+    assert [one.state for one in gone_to(host)] == ["ok"]
+
+
+def test_what_stands_in_the_way_is_said_with_what_to_do(vault: Cast, real_hosts: Hosts):
+    reals = real_hosts(5)
+    hosts = open_hosts(vault, reals)
+    reals[0].write("/etc/ssh/authorized_keys", "")
+    reals[1].cut()
+    Host.objects.filter(id=hosts[2].id).update(port=23)
+    Host.objects.filter(id=hosts[3].id).update(python="/usr/bin/python9")
+    Host.objects.filter(id=hosts[4].id).update(address="nowhere.invalid")
+    lonely = make_host(make_place_of(hosts[0], "没有钥匙的组"), address=reals[0].address)
+    found = gone_to(*Host.objects.filter(id__in=[one.id for one in hosts]), lonely)
+
+    assert [(one.state, one.words) for one in found[:1] + found[2:]] == [
+        ("denied", "主机不接受这把密钥。把公钥放进 root 的 authorized_keys"),
+        ("unreached", "端口没有开。检查 sshd 和端口"),
+        ("half", "登录成功，但 /usr/bin/python9 不能运行。改登记的 Python 路径"),
+        ("unreached", "域名解析不了。检查地址和工作机的 DNS"),
+        ("no_key", "没有指定 SSH 密钥。在「凭据」里指定，再测试"),
+    ]
+    assert found[1].state == "unreached"
+    assert found[1].words in ("网络不通。检查地址、路由和防火墙", "没有应答。检查主机是否开机、防火墙是否放行")
+    assert [one.host.facts for one in found] == [{}] * 6
+
+
+def make_place_of(host: Host, name: str):
+    from weilu.demo import make_group
+
+    return make_group(host.group.environment, name=name)
+
+
+def test_a_stalled_host_holds_nobody_up(vault: Cast, real_hosts: Hosts):
+    stalled, well = real_hosts(2)
+    hosts = open_hosts(vault, [stalled, well])
+    with stalled.stalled():
+        found = gone_to(*hosts)
+    assert [(one.state, one.words) for one in found] == [
+        ("unreached", "没有应答。检查主机是否开机、防火墙是否放行"), ("ok", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "state", "words"),
+    [
+        ("echo hello; exit 0", "half", "登录成功，但主机没有把话说完。检查它是否卡住、磁盘是否已满"),
+        ('echo \'WEILU-FACTS {"facts": {"os": "x\'', "half", "主机的回答读不懂。检查登记的 Python 和登录脚本"),
+        ("echo 'WEILU-FACTS [1]'", "half", "主机的回答读不懂。检查登记的 Python 和登录脚本"),
+        ('echo \'WEILU-FACTS {"facts": 7, "sudo": ""}\'; echo nan', "ok", ""),
+        ("yes", "half", "登录成功，但主机没有把话说完。检查它是否卡住、磁盘是否已满"),
+        ("head -c 300000 /dev/zero", "half", "登录成功，但主机没有把话说完。检查它是否卡住、磁盘是否已满"),
+        ("echo 坏了 >&2; exit 3", "half", "登录成功，但没有得到完整的回答：坏了"),
+    ],
+)
+def test_half_and_hostile_answers_are_a_sentence_and_no_facts(
+    vault: Cast, real_hosts: Hosts, script: str, state: str, words: str
+):
+    (real,) = real_hosts(1)
+    (host,) = open_hosts(vault, [real])
+    real.write("/root/python", f"#!/bin/sh\n{script}\n")
+    real.run("chmod", "+x", "/root/python")
+    Host.objects.filter(id=host.id).update(python="/root/python")
+    host.refresh_from_db()
+    (row,) = gone_to(host)
+    assert (row.state, row.words, row.drift_ms, row.host.facts) == (state, words, None, {})
+
+
+def test_what_a_shell_prints_of_its_own_accord_does_no_harm(vault: Cast, real_hosts: Hosts):
+    (real,) = real_hosts(1)
+    (host,) = open_hosts(vault, [real])
+    real.write("/root/.bashrc", "echo 欢迎 WEILU-FACTS; echo again\n")
+    assert [one.state for one in gone_to(host)] == ["ok"]
+
+
+def test_sudo_is_tried_where_the_host_is_acted_on_by_it(vault: Cast, real_hosts: Hosts):
+    (real,) = real_hosts(1)
+    if real.run("sh", "-c", "command -v sudo || true") == "":
+        pytest.skip("没有 sudo；apt-get install sudo（以 root）")
+    (host,) = open_hosts(vault, [real])
+    Host.objects.filter(id=host.id).update(user="ops", become=True)
+
+    def tried() -> tuple[str, str]:
+        host.refresh_from_db()
+        (row,) = gone_to(host)
+        return row.state, row.words
+
+    assert tried() == ("ok", "")
+    real.run("sh", "-c", "echo 'ops ALL=(ALL) ALL' > /etc/sudoers.d/ops; echo 'ops:sudo-的 密码' | chpasswd -c SHA512")
+    assert tried() == ("no_sudo", "ops 用 sudo 要密码。指定提权密码，或在主机上允许免密")
+    wrong = add_credential(vault.zheng, vault.jz, name="旧", kind="become_password", secret="不是它")
+    grant_access(vault.zheng, wrong, host=host)
+    assert tried() == ("no_sudo", "sudo 不接受提权密码，或 ops 不能用 sudo")
+    right = add_credential(vault.zheng, vault.jz, name="新", kind="become_password", secret="sudo-的 密码")
+    grant_access(vault.zheng, right, host=host)
+    assert tried() == ("ok", "")
+    real.run("rm", "/usr/bin/sudo")
+    assert tried() == ("no_sudo", "主机上没有 sudo。安装它，或改用 root 登录")
+
+
+def test_a_clock_that_is_off_is_told_and_a_slow_line_is_not_taken_for_one(vault: Cast, real_hosts: Hosts):
+    """OPS-7: the drift of any host is reported."""
+    if not list(Path("/usr/lib").glob(FAKETIME.removeprefix("/usr/lib/").format(machine="*"))):
+        pytest.skip("没有 libfaketime；apt-get install -y faketime（以 root）")
+    ahead, slow, third = real_hosts(3)
+    hosts = open_hosts(vault, [ahead, slow, third])
+    ahead.set_clock("+90s")
+    slow.slow(400)
+    found = gone_to(*hosts)
+
+    assert [one.state for one in found] == ["ok", "ok", "ok"]
+    assert [rules.drifts(one.drift_ms, one.unsure_ms) for one in found] == [True, False, False]
+    assert abs(found[0].drift_ms - 90_000) < 1000 + found[0].unsure_ms
+    assert [one.drifts_since is not None for one in found] == [True, False, False]
+    (alarm,) = raise_alarms(vault.jz)
+    assert (alarm.rule, alarm.about, alarm_words(alarm)) == ("clock", "host-1", "主机 host-1 的时钟偏差过大")
+    since = found[0].drifts_since
+    assert gone_to(hosts[0])[0].drifts_since == since
+    assert raise_alarms(vault.jz) == []
+
+
+def test_where_most_clocks_are_off_it_is_our_own_that_is_looked_at(vault: Cast):
+    group = make_place(vault)
+    hosts = [make_host(group) for _number in range(4)]
+    jobs.ask(hosts)
+    for row in Reaching.objects.select_related("host"):
+        keep(row, Found(State.OK, drift_ms=-5000, unsure_ms=3))
+    assert [alarm_words(one) for one in raise_alarms(vault.jz)] == ["4 台主机的时钟同时偏差，先检查工作机自己的时钟"]
+
+
+@pytest.mark.parametrize(
+    ("drift", "unsure", "off"),
+    [(1000, 0, False), (1001, 0, True), (-1001, 0, True), (-1500, 499, True), (1500, 500, False), (None, 0, False)],
+)
+def test_a_clock_is_off_only_when_the_way_cannot_be_the_reason(drift: int | None, unsure: int, off: bool):
+    assert drifts(drift, unsure) is off
+
+
+def test_the_clock_is_taken_from_the_quickest_answer_with_half_its_way():
+    assert clock_of([(0.0, 10.0, 2.0), (5.0, 10.06, 5.1), (6.0, 0.0, 9.0)]) == (5010, 50)
+    assert clock_of([]) is None
+    assert clock_of([(0.0, 1e11, 1.0)]) == ((1 << 31) - 1, 500)
+
+
+def test_facts_are_believed_only_in_the_form_they_may_have():
+    said = {"os": "Debian\x1b[0m 12\n" + "x" * 200, "cpus": True, "memory_mb": -1, "disk_mb": 1 << 50, "kernel": 7,
+            "disk_free_mb": 10, "more": "x", "hostname": ""}  # fmt: skip
+    assert read_facts(said) == {"os": ("Debian[0m 12" + "x" * 200)[:100], "disk_free_mb": 10}
+    assert read_facts([1]) == {}
+
+
+@pytest.mark.parametrize(
+    ("complaint", "code", "state"),
+    [
+        ("Host key verification failed.", 255, "refused"),
+        ("Unable to negotiate: no matching host key type found. Their offer: ssh-rsa", 255, "refused"),
+        ("Unable to negotiate: no matching cipher found. Their offer: 3des-cbc", 255, "unreached"),
+        ("root@10.0.0.1: Permission denied (publickey).", 255, "denied"),
+        ("Received disconnect from 10.0.0.1: Too many authentication failures", 255, "denied"),
+        ("ssh: connect to host 10.0.0.1 port 22: Network is unreachable", 255, "unreached"),
+        ("Timeout, server 10.0.0.1 not responding.", 255, "unreached"),
+        ("kex_exchange_identification: Connection closed by remote host", 255, "unreached"),
+        ("something new", 255, "unreached"),
+        ("sh: 1: python3: not found", 127, "half"),
+        ("", -9, "half"),
+    ],
+)  # fmt: skip
+def test_the_words_of_ssh_are_told_in_ours(complaint: str, code: int, state: str):
+    assert meaning(complaint, code, "root", "/usr/bin/python3").state == state
+
+
+def test_a_host_that_was_changed_meanwhile_keeps_nothing_of_what_was_found(vault: Cast):
+    host = make_host(make_place(vault))
+    jobs.ask([host])
+    row = Reaching.objects.select_related("host").get()
+    change_host(vault.zheng, host, address="192.0.2.99")
+    keep(row, Found(State.REFUSED, "x", offered="ssh-ed25519 x"))
+    row.refresh_from_db()
+    assert (row.state, row.asked_at is not None, staged("vault.host_key_refused")) == ("", True, [])
+
+
+def test_administrators_and_engineers_ask_for_a_test(vault: Cast):
+    host = make_host(make_place(vault))
+    for who in ("wang", "li", "zhao", "qian", "wu", "zhou", "sun", "he"):
+        by = getattr(vault, who)
+        assert refusal_of(lambda by=by: ask_for_test(by, host)) == Refusal("连接测试由系统管理员或维护工程师办")
+    assert reach_jobs() == []
+    ask_for_test(vault.chen, host)
+    ask_for_test(vault.zheng, host)
+    assert reach_jobs() == [("vault.reach", "waiting")]
+    retire_host(vault.zheng, host, reason="下线")
+    assert refusal_of(lambda: ask_for_test(vault.zheng, host)) == Refusal(f"主机 {host.name} 已停用")
+
+
+def test_a_stranger_cannot_ask_by_the_api(vault: Cast, client):
+    host = make_host(make_place(vault))
+    said = json.dumps({"host": str(host.uid)})
+    for who, status in ((vault.he, 404), (vault.sun, 404), (vault.wang, 409), (vault.chen, 200)):
+        client.force_login(who)
+        answer = client.post("/api/v1/vault/test_connection", said, content_type="application/json")
+        assert answer.status_code == status
+
+
+def test_the_answer_comes_by_a_worker_and_what_is_asked_meanwhile_is_answered_too(vault: Cast, real_hosts: Hosts):
+    one, other = open_hosts(vault, real_hosts(2))
+    ask_for_test(vault.chen, one)
+    assert (work(), Reaching.objects.get(host=one).state) == (2, "ok")  # gone to, then nobody waits any more
+    assert reach_jobs() == [("vault.reach", "done")]
+    ask_for_test(vault.chen, other)
+    assert (work(), Reaching.objects.get(host=other).state) == (2, "ok")
+
+
+def test_work_that_was_given_up_does_not_stand_in_the_way(vault: Cast):
+    host = make_host(make_place(vault))
+    ask_for_test(vault.chen, host)
+    Job.objects.filter(kind="vault.reach").update(state=Job.State.GIVEN_UP)
+    ask_for_test(vault.chen, host)
+    assert reach_jobs() == [("vault.reach", "waiting")]
+
+
+@pytest.fixture
+def pools():
+    kept = dict(KINDS)
+    yield
+    KINDS.clear()
+    KINDS.update(kept)
+
+
+def test_a_host_of_a_pool_waits_for_a_worker_of_that_pool(vault: Cast, real_hosts: Hosts, pools: None):
+    (host,) = open_hosts(vault, real_hosts(1))
+    change_host(vault.zheng, host, pool="dmz")
+    assert reach_jobs() == [("vault.reach@dmz", "waiting")]
+    assert (claim(new_holder()), Reaching.objects.get().state) == (None, "")
+    jobs.serve(["dmz"])
+    work()
+    assert Reaching.objects.get().state == "ok"
+
+
+def test_every_host_is_gone_to_each_hour(vault: Cast):
+    group = make_place(vault)
+    hosts = [make_host(group), make_host(group), make_host(group, pool="dmz")]
+    retired = make_host(group)
+    retire_host(vault.zheng, retired, reason="下线")
+    round_ = Job(kind="vault.round")
+    jobs.LOOK.do(type("Doing", (), {"job": round_})())
+    assert {one.host_id for one in Reaching.objects.exclude(asked_at=None)} == {one.id for one in hosts}
+    assert reach_jobs() == [("vault.reach", "waiting"), ("vault.reach@dmz", "waiting")]
+    Reaching.objects.update(asked_at=None, at=now() - timedelta(minutes=50))
+    Reaching.objects.filter(host=hosts[1]).update(at=now() - timedelta(minutes=56))
+    jobs.LOOK.do(type("Doing", (), {"job": round_})())
+    assert [one.host for one in Reaching.objects.exclude(asked_at=None)] == [hosts[1]]
+
+
+def test_news_of_a_host_have_it_gone_to(vault: Cast):
+    group = make_place(vault)
+
+    def asked() -> bool:
+        waits = Reaching.objects.get().asked_at is not None
+        Reaching.objects.update(asked_at=None, state="refused", offered="x")
+        return waits
+
+    host = register_host(vault.zheng, group, **FIELDS)
+    assert asked() is True
+    change_host(vault.zheng, host, site="东机房")
+    assert (asked(), Reaching.objects.get().state) == (False, "refused")
+    change_host(vault.zheng, host, address="10.231.250.251")
+    assert Reaching.objects.get().state == ""
+    assert asked() is True
+    pin_key(vault.zheng, host, key=make_host(group).key)
+    assert Reaching.objects.get(host=host).state == ""
+    assert asked() is True
+    grant_access(vault.zheng, make_key(vault), group=group)
+    assert Reaching.objects.filter(asked_at=None).count() == 0
+    own = make_key(vault, "自己的")
+    grant_access(vault.zheng, own, host=host)
+    retire_host(vault.zheng, host, reason="下线")
+    assert list(Access.objects.values_list("credential__name", flat=True)) == ["应用主机密钥"]
+    assert Reaching.objects.get(host=host).asked_at is None
+
+
+def test_one_credential_that_does_not_open_keeps_only_its_own_host_shut(vault: Cast, real_hosts: Hosts):
+    one, other = open_hosts(vault, real_hosts(2))
+    broken = make_key(vault, "坏的")
+    grant_access(vault.zheng, broken, host=other)
+    Credential.objects.filter(id=broken.id).update(sealed=b"x" * 50)
+    assert [(row.state, row.words) for row in gone_to(one, other)] == [
+        ("ok", ""), ("no_key", "凭据「坏的」的封存内容不是它自己的，或被改动过，没有打开"),
+    ]  # fmt: skip
+
+
+WORKER = """
+import sys, time, django; django.setup()
+from weilu.jobs import worker
+from datetime import timedelta
+worker.LEASE = timedelta(seconds=1)
+from weilu.vault.reach import ssh, visiting
+def stay(held, entry): print("in", held.pid, flush=True); time.sleep(1000)
+visiting.visit = stay
+worker.work_once(worker.new_holder())
+"""
+
+
+@pytest.mark.crash
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_killed_on_its_way_leaves_no_agent_and_its_host_is_gone_to(vault: Cast, real_hosts: Hosts):
+    (host,) = open_hosts(vault, real_hosts(1))
+    ask_for_test(vault.chen, host)
+    Job.objects.exclude(kind="vault.reach").delete()
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER], env=os.environ | {"DJANGO_SETTINGS_MODULE": "weilu.settings"},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert worker.stdout is not None
+    pid = int(worker.stdout.readline().split()[1])
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    worker.stdout.close()
+    assert len(leftovers()) == 1
+
+    until = time.monotonic() + 30
+    while not work():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert (Reaching.objects.get(host=host).state, leftovers()) == ("ok", [])
+    assert lives(pid) is False
+
+
+def test_what_nobody_came_back_for_is_ended_by_whoever_comes_next(vault: Cast, real_hosts: Hosts):
+    (host,) = open_hosts(vault, real_hosts(1))
+    left = Path(settings.CONFIG.data_dir) / "attempts" / "reach-gone"
+    left.mkdir(parents=True)
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(left / "agent")], stdout=subprocess.DEVNULL)
+    while not (left / "agent").exists():
+        time.sleep(0.01)
+    os.utime(left, (0, 0))
+    gone_to(host)
+    assert (agent.wait(10), left.exists()) == (2, False)
+    shutil.rmtree(left, ignore_errors=True)
+
+
+def test_ten_hosts_are_gone_to_by_one_opening(vault: Cast, real_hosts: Hosts):
+    hosts = open_hosts(vault, real_hosts(10))
+    assert [one.state for one in gone_to(*hosts)] == ["ok"] * 10
+    assert [len(said["hosts"]) for said in staged("vault.credential_used")] == [10]
+
+
+def test_an_alarm_about_a_host_ends_with_the_host(vault: Cast):
+    host = make_host(make_place(vault))
+    jobs.ask([host])
+    keep(Reaching.objects.select_related("host").get(), Found(State.REFUSED, "x", offered="ssh-ed25519 AAAA"))
+    retire_host(vault.zheng, host, reason="下线")
+    assert (raise_alarms(vault.jz), Alarm.objects.count()) == ([], 0)
