@@ -61,10 +61,25 @@ def order_run(by: Person, item: WorkItem, installation: Installation, orders: di
 def cancel_run(by: Person, run: Run) -> Run:
     """Ask the worker to end a run; it does so before the next step. Refused once the old version is being stopped."""
     run = _locked(by, run)
+    if run.on_hosts:
+        return _cancel_on_hosts(by, run)
     begun = run.steps.exclude(key__in=BEFORE_STOP).exclude(state=RunStep.State.WAITING).exists()
     rules.check_may_cancel(run.live and run.cancelled_by_id is None, begun)
     run.cancelled_by = by
     run.save(update_fields=["cancelled_by"])
+    _stage("execution.run_cancelled", run, by, {}, urgent=True)
+    note(run.item, "run", _("取消执行 %(number)s") % {"number": run.number}, actor=by, link=f"/runs/{run.uid}/")
+    return run
+
+
+def _cancel_on_hosts(by: Person, run: Run) -> Run:
+    """The worker ends it between two steps: hosts in the middle go back, hosts that are done stay so."""
+    rules.check_may_cancel(run.live and run.cancelled_by_id is None, run.phase != Run.Phase.FORWARD)
+    run.cancelled_by, run.paused_by = by, None
+    if run.state != Run.State.QUEUED:  # paused or asking: a worker has to take it
+        run.state, run.fence, run.lease_until, run.holder = Run.State.RUNNING, run.fence + 1, None, ""
+    run.save(update_fields=["cancelled_by", "paused_by", "state", "fence", "lease_until", "holder"])
+    run.steps.filter(state=RunStep.State.ASKS).update(state=RunStep.State.SKIPPED)
     _stage("execution.run_cancelled", run, by, {}, urgent=True)
     note(run.item, "run", _("取消执行 %(number)s") % {"number": run.number}, actor=by, link=f"/runs/{run.uid}/")
     return run
@@ -79,7 +94,7 @@ def answer_step(by: Person, run: Run, *, answer: str) -> Run:
     """
     run = _locked(by, run)
     step = run.steps.filter(state=RunStep.State.ASKS).order_by("ordinal").first()
-    rules.check_answer(run.state == Run.State.ASKS and step is not None, answer)
+    rules.check_answer(run.state == Run.State.ASKS and step is not None and not run.on_hosts, answer)
     assert step is not None  # noqa: S101  (check_answer has said so)
     _stage("execution.step_answered", run, by, {"step": step.key, "answer": answer}, urgent=True)
     said = {"retry": _("重试"), "done": _("已完成"), "give_up": _("放弃")}[answer]

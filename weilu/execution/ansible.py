@@ -47,8 +47,9 @@ def helper() -> bytes:
     with zipfile.ZipFile(packed, "w") as archive:
         main = "import sys\nfrom weilu_target.live import main\nsys.exit(main(sys.argv[1:]))\n"
         archive.writestr(zipfile.ZipInfo("__main__.py"), main)
-        for source in sorted((HERE / "target").glob("*.py")):
-            archive.writestr(zipfile.ZipInfo(f"weilu_target/{source.name}"), source.read_bytes())
+        for source in sorted((HERE / "target").rglob("*.py")):
+            name = source.relative_to(HERE / "target").as_posix()
+            archive.writestr(zipfile.ZipInfo(f"weilu_target/{name}"), source.read_bytes())
     return packed.getvalue()
 
 
@@ -59,9 +60,13 @@ def start(folder: Path, host: str, url: str, verb: str, step: str, order: dict[s
     env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": str(folder / "home"), "LANG": "C.UTF-8"}
     with (folder / "runner.log").open("wb") as log:
         _children[folder] = subprocess.Popen(
-            [sys.executable, "-I", "-S", launch.__file__, str(folder), str(bin_folder / "ansible-runner")],
+            [sys.executable, "-I", "-S", launch.__file__, str(folder), *_command(folder, bin_folder)],
             env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+
+
+def _command(folder: Path, programs: Path) -> list[str]:
+    return [str(programs / "ansible-runner"), "run", str(folder), "-p", "step.yml", "--ident", "a", "--quiet"]
 
 
 def _prepare(folder: Path, host: str, url: str, verb: str, step: str, order: dict[str, Any]) -> None:
@@ -140,12 +145,12 @@ def _trouble(folder: Path) -> tuple[list[str], bool]:
 def stop(folder: Path) -> None:
     """End an attempt that takes too long, with everything it started."""
     if pid := launch.living(folder):
-        for each in (*_descendants(pid), pid):
+        for each in (*descendants(pid), pid):
             with suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Every process below `pid`: the runner gives Ansible a session of its own, so a group would not hold them."""
     parents: dict[int, list[int]] = {}
     for place in Path("/proc").iterdir():

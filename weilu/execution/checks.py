@@ -1,9 +1,11 @@
 """What the worker asks again before it acts; the room above says what approved means for its items."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.utils.translation import gettext as _
 
+from weilu.kernel.canonical import digest
 from weilu.kernel.refused import Refused
 from weilu.process.models import WorkItem
 
@@ -18,3 +20,14 @@ def check_approved(item: WorkItem, subject: str) -> None:
     if item.subject != subject:
         raise Refused(_("方案在批准之后已改动，这次执行按旧方案，不再进行"))
     REGISTER[item.kind](item, subject)
+
+
+ORDERS: dict[str, Callable[[WorkItem, str], Any]] = {}
+"""For each kind of item: the orders for hosts that stand in the content with this digest; None where there are none."""
+
+
+def check_orders_approved(item: WorkItem, subject: str, orders: dict[str, Any]) -> None:
+    """Raises Refused unless `orders`, byte for byte, are those of the content that `subject` names."""
+    found = ORDERS[item.kind](item, subject) if item.kind in ORDERS else None
+    if found is None or digest(found) != digest(orders):
+        raise Refused(_("要执行的内容与方案不是同一份，不能执行"))

@@ -1,4 +1,4 @@
-"""Becomes ansible-runner for one attempt, once and only once; tells of an attempt whether it goes on.
+"""Becomes the program of one attempt, once and only once; tells of an attempt whether it goes on.
 
 A program of its own: standard library only.
 
@@ -66,10 +66,10 @@ def living(folder: Path) -> int:
     return pid if pid and start_time(pid) == launched["since"] else 0
 
 
-def main(folder: Path, program: str) -> None:
+def main(folder: Path, command: list[str]) -> None:
     if mark(folder, {"pid": os.getpid(), "since": start_time(os.getpid())}):
-        os.execv(program, [program, "run", str(folder), "-p", "step.yml", "--ident", "a", "--quiet"])  # noqa: S606
+        os.execv(command[0], command)  # noqa: S606
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2:])

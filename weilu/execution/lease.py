@@ -3,6 +3,7 @@
 import os
 import socket
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from weilu.kernel.upkeep import resting
 
 LEASE = timedelta(seconds=15)
 BEAT_SECONDS = 3.0
+REST = timedelta(seconds=2)
 
 
 class Fenced(Exception):
@@ -46,10 +48,10 @@ def new_holder() -> str:
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
-def claim(holder: str) -> tuple[int, int] | None:
-    """Take a run that nobody acts on: its id and the new fence."""
+def claim(holder: str, pools: Sequence[str] = ("",)) -> tuple[int, int] | None:
+    """Take a run of these pools that nobody acts on: its id and the new fence."""
     instant = now()
-    free = Run.objects.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).filter(
+    free = Run.objects.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING), pool__in=pools).filter(
         Q(lease_until=None) | Q(lease_until__lt=instant)
     )
     if free.filter(state=Run.State.QUEUED).exists() and resting():
@@ -96,3 +98,8 @@ def beat(run_id: int, fence: int) -> None:
 def let_go(run_id: int, fence: int) -> None:
     """Give the run back before the lease ends by itself."""
     guarded(run_id, fence, lease_until=None, holder="")
+
+
+def rest(run_id: int, fence: int) -> None:
+    """Give the run back for a while: it waits, and its worker has others to look after."""
+    guarded(run_id, fence, lease_until=now() + REST, holder="")

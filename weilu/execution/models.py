@@ -24,6 +24,7 @@ class Run(Owned):
         PAUSED = "paused", _("已暂停")
         SUCCEEDED = "succeeded", _("成功")
         WENT_BACK = "went_back", _("已回退")
+        PARTLY = "partly", _("部分完成")
         FAILED = "failed", _("未执行完")
 
     class Phase(models.TextChoices):
@@ -58,6 +59,8 @@ class Run(Owned):
     fence = models.PositiveIntegerField(default=0)  # grows whenever a worker takes the run over
     lease_until = models.DateTimeField(null=True)
     lines = models.PositiveIntegerField(default=0)  # of its log; the number of the last one
+    allowed = models.PositiveIntegerField(default=0)  # hosts ended when a person went on in spite of the stop rule
+    beyond = models.BooleanField(default=False)  # a person said to go on after the window's end
 
     class Meta:
         constraints = [
@@ -160,6 +163,7 @@ class RunHost(models.Model):
         RUNNING = "running", _("进行中")
         DONE = "done", _("通过")
         FAILED = "failed", _("失败")
+        RETURNING = "returning", _("回退中")
         BACK = "back", _("已回退")
         STUCK = "stuck", _("未能回退")
         LEFT = "left", _("未执行")
@@ -201,7 +205,8 @@ class Cell(models.Model):
     host = models.ForeignKey(RunHost, models.PROTECT, related_name="cells")
     state = models.CharField(max_length=10, choices=State.choices, default=State.STARTED)
     attempt = models.PositiveSmallIntegerField(default=1)
-    probing = models.BooleanField(default=False)  # the present attempt only looks whether the step took effect
+    todo = models.CharField(max_length=5, default="")  # of the next attempt: probe or do; empty: in the present one
+    seen = models.PositiveIntegerField(default=0)  # how many lines of the present attempt stand in the log
     words = models.TextField(default="")
     result = models.JSONField(default=dict)
     started_at = models.DateTimeField(default=now)

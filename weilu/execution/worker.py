@@ -3,6 +3,7 @@
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -13,6 +14,7 @@ from django.db import DatabaseError, close_old_connections
 from django.utils.translation import gettext as _
 
 from weilu.execution import ansible, inplace, journal, lease
+from weilu.execution.fleet import engine
 from weilu.execution.models import Run, RunStep
 from weilu.execution.steps import BEFORE_STOP, IN_WINDOW, PROOF_FIRST, RECHECKED
 from weilu.kernel.refused import Refused
@@ -28,15 +30,15 @@ IDLE_SECONDS, FOLLOW_SECONDS, TICK_SECONDS = 0.5, 0.08, 0.5
 class Worker:
     """One worker process: the run it holds and its fence; everything else is read anew each time."""
 
-    def __init__(self) -> None:
-        self.holder = lease.new_holder()
+    def __init__(self, pools: Sequence[str] = ()) -> None:
+        self.holder, self.pools = lease.new_holder(), ("", *pools)
         self.run_id, self.fence = 0, 0
         self.beaten = 0.0
 
     def work_once(self) -> bool:
         """Do what can be done now, at most one step's beginning or end; whether there was anything."""
         if not self.run_id:
-            taken = lease.claim(self.holder)
+            taken = lease.claim(self.holder, self.pools)
             if taken is None:
                 return False
             self.run_id, self.fence = taken
@@ -52,6 +54,12 @@ class Worker:
         if run is None:
             self.run_id = 0
             return True
+        if run.on_hosts:
+            moved = engine.advance(run)
+            if not moved and run.cause and not run.steps.filter(state=State.STARTED).exists():
+                lease.rest(run.id, run.fence)  # it waits for something outside: meanwhile another run may go on
+                self.run_id = 0
+            return moved
         step = run.steps.filter(state__in=(State.STARTED, State.WAITING)).order_by("ordinal").first()
         if step is None:
             raise RuntimeError(f"{run.number} runs and has no step left")
@@ -216,11 +224,11 @@ def work_once() -> bool:
     return _worker[0].work_once()
 
 
-def work_forever(stop: Event) -> None:
-    """Take turns until `stop` is set; evidence gets its place in between."""
+def work_forever(stop: Event, pools: Sequence[str] = ()) -> None:
+    """Take turns until `stop` is set; evidence gets its place in between. `pools`: labels of hosts it reaches."""
     from weilu.evidence.actions import tick
 
-    worker, ticked = Worker(), 0.0
+    worker, ticked = Worker(pools), 0.0
     while not stop.is_set():
         busy = False
         try:

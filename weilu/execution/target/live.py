@@ -19,7 +19,10 @@ LOOK_SECONDS = 0.05
 
 
 def main(arguments: list[str]) -> int:
-    """`begin OUT do|probe STEP ORDER` lets a step go on alone, `read OUT AT` follows it; `do|probe STEP ORDER` acts."""
+    """`begin OUT VERB …` lets a step go on alone, `read OUT AT` follows it.
+
+    `do|probe STEP ORDER` acts on an installation, `host-do|… FOLDER ORDER` on a host.
+    """
     if arguments[0] == "begin":
         out = Path(arguments[1])
         begin(out, arguments[2:])
@@ -28,9 +31,14 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "read":
         print(json.dumps(read(Path(arguments[1]), int(arguments[2]), NEXT_SECONDS)))
         return 0
-    from .main import main as act  # read only where it is needed: following a step is asked for again and again
-
     bound()
+    # Read only where they are needed: following a step is asked for again and again.
+    if arguments[0].startswith("host-"):
+        from .on_host.main import main as act_on_host
+
+        return act_on_host(arguments)
+    from .main import main as act
+
     return act(arguments)
 
 

@@ -1,0 +1,254 @@
+"""One call for the hosts of a batch: Ansible as a program, detached, once, in a folder of its own.
+
+The worker may die; Ansible lives on and leaves what each host said, and whoever comes next reads it. Nothing secret
+is in the folder, the command line or the environment: keys are in an agent, known by its socket.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from weilu.evidence import files
+from weilu.execution import launch
+from weilu.execution.ansible import descendants, helper
+from weilu.execution.target.on_host.main import RESULT
+from weilu.vault.opening import Opened
+
+PLAYBOOKS = Path(__file__).parent / "playbooks"
+LOST = "WEILU-LOST "
+MOST_FORKS = 20
+CONFIG = """[defaults]
+host_key_checking = True
+retry_files_enabled = False
+stdout_callback = ansible.builtin.minimal
+callbacks_enabled = weilu_over
+interpreter_python = /usr/bin/python3
+local_tmp = {folder}/home/ansible
+forks = {forks}
+timeout = 15
+[ssh_connection]
+pipelining = True
+transfer_method = piped
+retries = 2
+ssh_args = -F {folder}/ssh_config
+control_path_dir = {sockets}
+control_path = %(directory)s/%%C
+"""
+SSH = """Host *
+  IdentityAgent {agent}
+  IdentitiesOnly yes
+  UserKnownHostsFile {known}
+  GlobalKnownHostsFile none
+  StrictHostKeyChecking yes
+  HostKeyAlgorithms {algorithms}
+  UpdateHostKeys no
+  BatchMode yes
+  PasswordAuthentication no
+  ForwardAgent no
+  ConnectTimeout 15
+  ServerAliveInterval 5
+  ServerAliveCountMax 4
+  ControlMaster auto
+  ControlPersist 45s
+"""
+ALGORITHMS = {"ssh-ed25519": ["ssh-ed25519"], "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256"]}
+SCRUBBED = ("home", "project", "inventory.json", "vars.json", "ssh_config", "ansible.cfg", "ansible.log")
+_children: dict[Path, "subprocess.Popen[bytes]"] = {}
+
+
+@dataclass(frozen=True)
+class Order:
+    """One host of a call: its ordinal in the run, its frozen entry, and what it is asked to do, in base64."""
+
+    ordinal: int
+    entry: dict[str, Any]
+    text: str
+
+
+@dataclass
+class Heard:
+    """What one host has said so far: lines after those already read, and its end, once it told one."""
+
+    lines: list[str] = field(default_factory=list)
+    seen: int = 0  # how many lines in all
+    result: dict[str, Any] = field(default_factory=dict)
+    lost: dict[str, Any] = field(default_factory=dict)  # begun, why: the connection was lost, or never there
+
+
+@cache
+def program() -> str:
+    """SHA-256 of all that Weilu carries to hosts and plays there: part of what is approved."""
+    whole = sha256(helper())
+    for place in sorted(PLAYBOOKS.rglob("*")):
+        if place.suffix in (".yml", ".py"):
+            whole.update(place.relative_to(PLAYBOOKS).as_posix().encode() + b"\0" + place.read_bytes())
+    return whole.hexdigest()
+
+
+def sockets_of(run: str) -> Path:
+    """Where the connections of a run are kept open between its calls; short, since a socket's name is bounded."""
+    place = Path(tempfile.gettempdir()) / f"weilu-{os.getuid()}-{sha256(run.encode()).hexdigest()[:10]}"
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+    told = place.lstat()
+    if place.is_symlink() or told.st_uid != os.getuid() or told.st_mode & 0o077:
+        raise PermissionError(f"{place} is not ours alone")
+    return place
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one attempt does: `verb` is do, back, probe or check; `artefacts` are kept files by digest."""
+
+    run: str  # uid; its calls share their connections
+    verb: str
+    hosts: Sequence[Order]
+    artefacts: Sequence[str]
+    forks: int  # hosts at the same time
+    opened: Opened
+
+
+def start(folder: Path, call: Call) -> None:
+    """Lay out the folder and let Ansible go; returns at once. Raises Refused when an artefact is not what it was."""
+    _lay_out(folder, call)
+    programs = Path(sys.executable).parent
+    env = {
+        "PATH": f"{programs}:/usr/bin:/bin", "HOME": str(folder / "home"), "LANG": "C.UTF-8",
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "WEILU_OVER": str(folder / "over"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    secrets = _piped(call)
+    command = [str(programs / "ansible-playbook"), "-i", str(folder / "inventory.json")]
+    command += ["-e", f"@{folder / 'vars.json'}", "-e", f"@/dev/fd/{secrets}", str(folder / "project" / "hosts.yml")]
+    with (folder / "ansible.log").open("wb") as log:
+        _children[folder] = subprocess.Popen(
+            [sys.executable, "-I", "-S", launch.__file__, str(folder), *command], pass_fds=(secrets,),
+            env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    os.close(secrets)
+
+
+def _piped(call: Call) -> int:
+    """The end to read of a pipe with the passwords for sudo: variables of the play that lie in no file.
+
+    `!unsafe`: a password with braces in it is no template.
+    """
+    reader, writer = os.pipe()
+    rows = [f"  '{each.ordinal}': !unsafe {json.dumps(_password(call, each))}\n" for each in call.hosts]
+    text = ("weilu_sudo:\n" + "".join(rows)).encode()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, max(len(text), 4096))
+    os.write(writer, text)
+    os.close(writer)
+    return reader
+
+
+def _password(call: Call, each: Order) -> str:
+    return call.opened.passwords.get(each.entry["uid"], "")
+
+
+def _lay_out(folder: Path, call: Call) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("home", "output"):
+        (folder / name).mkdir(mode=0o700)
+    shutil.copytree(PLAYBOOKS, folder / "project", ignore=shutil.ignore_patterns("__pycache__"))
+    carried = folder / "project" / "files"
+    carried.mkdir()
+    (carried / "helper.pyz").write_bytes(helper())
+    for name in call.artefacts:
+        (carried / name).write_bytes(files.read(name))
+    told = {"verb": call.verb, "artefacts": list(call.artefacts), "output": str(folder / "output")}
+    (folder / "vars.json").write_text(json.dumps(told))
+    hosts = {str(each.ordinal): _place(call, each) for each in call.hosts}
+    (folder / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}))
+    kinds = {each.entry["key"].split()[0] for each in call.hosts}
+    algorithms = [name for kind in sorted(kinds) for name in ALGORITHMS.get(kind, [kind])]
+    words = {"folder": folder, "sockets": sockets_of(call.run), "algorithms": ",".join(algorithms)}
+    identities = {each.entry["address"]: call.opened.identities[each.entry["uid"]] for each in call.hosts}
+    blocks = "".join(f"Host {name}\n  IdentityFile {place}\n" for name, place in identities.items())
+    usual = SSH.format(**words, agent=call.opened.socket, known=call.opened.known_hosts)
+    (folder / "ssh_config").write_text(blocks + usual)
+    (folder / "ansible.cfg").write_text(CONFIG.format(**words, forks=max(1, min(call.forks, MOST_FORKS))))
+
+
+def _place(call: Call, each: Order) -> dict[str, Any]:
+    entry = each.entry
+    place = {
+        "ansible_host": entry["address"], "ansible_port": entry["port"], "ansible_user": entry["user"],
+        "ansible_python_interpreter": entry["python"], "weilu_order": each.text,
+    }  # fmt: skip
+    if entry["become"]:
+        place |= {"ansible_become": True, "ansible_become_method": "sudo"}
+        if _password(call, each):
+            place["ansible_become_password"] = "{{ weilu_sudo[inventory_hostname] }}"  # noqa: S105 - where it is, not what
+    return place
+
+
+def state(folder: Path) -> str:
+    """`running`, `finished`, `lost` in its middle, or `never` begun, and then it never will.
+
+    Only asked on the machine and in the life of it where the call was begun.
+    """
+    child = _children.get(folder)
+    found = launch.state(folder, child is not None and child.poll() is None, folder / "over")
+    if found in ("finished", "lost"):
+        _children.pop(folder, None)
+    return found
+
+
+def heard(folder: Path, ordinal: int, seen: int) -> Heard:
+    """What this host said beyond its first `seen` lines."""
+    found = Heard(seen=seen)
+    try:
+        text = (folder / "output" / str(ordinal)).read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return found
+    plain = []
+    for line in text.split("\n")[:-1]:
+        if line.startswith(RESULT):
+            found.result = json.loads(line.removeprefix(RESULT))
+        elif line.startswith(LOST):
+            found.lost = json.loads(line.removeprefix(LOST))
+        else:
+            plain.append(line)
+    found.lines, found.seen = plain[seen:], len(plain)
+    return found
+
+
+def stop(folder: Path) -> None:
+    """End a call that takes too long, with everything it started here; a step on a host ends by itself."""
+    if pid := launch.living(folder):
+        for each in (*descendants(pid), pid):
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+
+
+def scrub(folder: Path) -> None:
+    """Leave only what tells how the call went."""
+    for name in SCRUBBED:
+        place = folder / name
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
+
+
+def give_up(folder: Path, ordinals: Sequence[int], why: str) -> None:
+    """The call could not be started on this machine: void for ever, and every host of it has not begun."""
+    (folder / "output").mkdir(mode=0o700, parents=True, exist_ok=True)
+    launch.mark(folder, {"pid": 0, "since": "-"})
+    for ordinal in ordinals:
+        with (folder / "output" / str(ordinal)).open("a", encoding="utf-8") as lines:
+            lines.write(LOST + json.dumps({"begun": False, "why": why}) + "\n")
+    (folder / "over").touch()
