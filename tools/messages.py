@@ -30,7 +30,7 @@ CALLS = {
 }
 WEILU = ROOT / "weilu"
 STANDALONE = (  # speaks where there is no catalogue; what it said is told again where it is read
-    *(WEILU / "execution" / "target").glob("*.py"),
+    *(WEILU / "execution" / "target").rglob("*.py"),
     *(path for path in (WEILU / "cli").glob("*.py") if not path.name.startswith(("story", "seed_", "demo_"))),
     *(WEILU / "evidence" / "witness").glob("*.py"),
     WEILU / "records" / "proof.py",

@@ -1,4 +1,4 @@
-"""Runs on real hosts: registered with their pinned keys, a credential in the vault, an item whose orders stand approved."""
+"""Runs on real hosts: their keys pinned, a credential in the vault, an item whose orders stand approved."""
 
 import contextlib
 import time
@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from weilu.vault import keys
-from weilu.vault.actions import add_credential, grant_access
 
 from tests.cast import Cast, make_cast, make_change, make_installation
 from tests.hosts.packages import Repository
@@ -29,9 +27,12 @@ from weilu.kernel.times import iso, now
 from weilu.process.actions import record_fact
 from weilu.process.models import Fact, WorkItem
 from weilu.systems.models import Host, HostGroup
+from weilu.vault import keys
+from weilu.vault.actions import add_credential, grant_access
 
 COUNTER = "/var/lib/counted"  # on each host: a line for every time the script of the plan acted
 COUNT = f"echo acted >> {COUNTER}\n"
+RealHosts = Callable[..., list[RealHost]]
 APPROVED: dict[int, dict[str, Any]] = {}  # for each item: the orders that stand approved
 
 

@@ -237,7 +237,7 @@ def _done_by(run: Run, step: RunStep, by: Person, words: str, kept: Sequence[Fil
     _go_on(run)
     said = _("%(name)s：%(words)s") % {"name": by.name, "words": words or _("已签名")}
     journal.say(run, step.key, said, cause="")
-    hosts = run.hosts.filter(batch=step.batch, state=RunHost.State.RUNNING)
+    hosts = run.hosts.filter(batch=step.batch or 0, state=RunHost.State.RUNNING)
     cells = [Cell(step=step, host=host, state=Cell.State.DONE, words=said, ended_at=now()) for host in hosts]
     Cell.objects.bulk_create(cells)
     journal.settle(run, step, True, said, {"by": by.actor, "files": [one.facts() for one in kept]}, cells)

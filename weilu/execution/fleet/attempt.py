@@ -4,7 +4,6 @@ The worker may die; Ansible lives on and leaves what each host said, and whoever
 is in the folder, the command line or the environment: keys are in an agent, known by its socket.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -12,8 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -35,6 +34,7 @@ retry_files_enabled = False
 stdout_callback = ansible.builtin.minimal
 callbacks_enabled = weilu_over
 interpreter_python = /usr/bin/python3
+vars_plugins = {folder}/project/vars_plugins
 local_tmp = {folder}/home/ansible
 forks = {forks}
 timeout = 15
@@ -129,33 +129,31 @@ def start(folder: Path, call: Call) -> None:
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "WEILU_OVER": str(folder / "over"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
-    secrets = _piped(call)
     command = [str(programs / "ansible-playbook"), "-i", str(folder / "inventory.json")]
-    command += ["-e", f"@{folder / 'vars.json'}", "-e", f"@/dev/fd/{secrets}", str(folder / "project" / "hosts.yml")]
-    with (folder / "ansible.log").open("wb") as log:
+    command += ["-e", f"@{folder / 'vars.json'}", str(folder / "project" / "hosts.yml")]
+    with (folder / "ansible.log").open("wb") as log, _in_memory(call) as held:
+        if held:
+            env["WEILU_SUDO"] = str(held[0])
         _children[folder] = subprocess.Popen(
-            [sys.executable, "-I", "-S", launch.__file__, str(folder), *command], pass_fds=(secrets,),
+            [sys.executable, "-I", "-S", launch.__file__, str(folder), *command], pass_fds=held,
             env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-    os.close(secrets)
 
 
-def _piped(call: Call) -> int:
-    """The end to read of a pipe with the passwords for sudo: variables of the play that lie in no file.
-
-    `!unsafe`: a password with braces in it is no template.
-    """
-    reader, writer = os.pipe()
-    rows = [f"  '{each.ordinal}': !unsafe {json.dumps(_password(call, each))}\n" for each in call.hosts]
-    text = ("weilu_sudo:\n" + "".join(rows)).encode()
-    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, max(len(text), 4096))
-    os.write(writer, text)
-    os.close(writer)
-    return reader
-
-
-def _password(call: Call, each: Order) -> str:
-    return call.opened.passwords.get(each.entry["uid"], "")
+@contextmanager
+def _in_memory(call: Call) -> Iterator[tuple[int, ...]]:
+    """The passwords for sudo as memory to hand on, by its descriptor; nothing where none is needed."""
+    uids = {str(each.ordinal): each.entry["uid"] for each in call.hosts}
+    found = {name: call.opened.passwords[uid] for name, uid in uids.items() if uid in call.opened.passwords}
+    if not found:
+        yield ()
+        return
+    memory = os.memfd_create("weilu")
+    try:
+        os.write(memory, json.dumps(found).encode())
+        yield (memory,)
+    finally:
+        os.close(memory)
 
 
 def _lay_out(folder: Path, call: Call) -> None:
@@ -170,7 +168,7 @@ def _lay_out(folder: Path, call: Call) -> None:
         (carried / name).write_bytes(files.read(name))
     told = {"verb": call.verb, "artefacts": list(call.artefacts), "output": str(folder / "output")}
     (folder / "vars.json").write_text(json.dumps(told))
-    hosts = {str(each.ordinal): _place(call, each) for each in call.hosts}
+    hosts = {str(each.ordinal): _place(each) for each in call.hosts}
     (folder / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}))
     kinds = {each.entry["key"].split()[0] for each in call.hosts}
     algorithms = [name for kind in sorted(kinds) for name in ALGORITHMS.get(kind, [kind])]
@@ -182,7 +180,7 @@ def _lay_out(folder: Path, call: Call) -> None:
     (folder / "ansible.cfg").write_text(CONFIG.format(**words, forks=max(1, min(call.forks, MOST_FORKS))))
 
 
-def _place(call: Call, each: Order) -> dict[str, Any]:
+def _place(each: Order) -> dict[str, Any]:
     entry = each.entry
     place = {
         "ansible_host": entry["address"], "ansible_port": entry["port"], "ansible_user": entry["user"],
@@ -190,8 +188,6 @@ def _place(call: Call, each: Order) -> dict[str, Any]:
     }  # fmt: skip
     if entry["become"]:
         place |= {"ansible_become": True, "ansible_become_method": "sudo"}
-        if _password(call, each):
-            place["ansible_become_password"] = "{{ weilu_sudo[inventory_hostname] }}"  # noqa: S105 - where it is, not what
     return place
 
 

@@ -259,8 +259,11 @@ def _end(run: Run) -> bool:
     with transaction.atomic():
         lease.guarded(run.id, run.fence, lease_until=now() + lease.LEASE)
         run.hosts.filter(state=Host.WAITING).update(state=Host.LEFT)
-        states: Sequence[str] = run.hosts.values_list("state", flat=True)
-        state = _rehearsed(run) if run.purpose == Run.Purpose.REHEARSE else rules.how_it_ended(list(states))
+        states = list(run.hosts.values_list("state", flat=True))
+        if run.purpose == Run.Purpose.REHEARSE:
+            journal.conclude(run, _rehearsed(run))
+            return True
+        state = rules.how_it_ended(states)
         if state in (Run.State.SUCCEEDED, Run.State.PARTLY):
             start.record_acceptance(run)
         journal.conclude(run, state)

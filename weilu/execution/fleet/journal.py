@@ -5,6 +5,7 @@ These are the worker's own writes; what people do to a run stands in `actions.py
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
@@ -87,8 +88,8 @@ def finish(run: Run, step: RunStep, cells: Sequence[Cell]) -> None:
     settle(run, step, not failed, words, count, cells)
 
 
-def settle(run: Run, step: RunStep, ok: bool, words: str, result: dict[str, Any], cells: Sequence[Cell] = ()) -> None:
-    """The step's result in its row and on record; inside a guarded transaction."""
+def settle(run: Run, step: RunStep, ok: bool, words: str, result: dict[str, Any], cells: Sequence[Cell] = ()) -> UUID:
+    """The step's result in its row and on record, which it answers; inside a guarded transaction."""
     state, ended_at = (RunStep.State.DONE if ok else RunStep.State.FAILED), now()
     record = {
         "run": run.number, "step": step.key, "batch": step.batch or 0, "phase": str(step.phase),
@@ -102,15 +103,16 @@ def settle(run: Run, step: RunStep, ok: bool, words: str, result: dict[str, Any]
     step.digest, step.evidence = digest(record), ref
     step.started_at = step.started_at or ended_at
     step.save(update_fields=["state", "ended_at", "words", "result", "digest", "evidence", "started_at"])
+    return ref
 
 
 @transaction.atomic
 def passed(run: Run, step: RunStep, words: str, fact: str = "") -> None:
     """A step of the worker itself is done; `fact` is what it proves."""
     say(run, step.key, words, lease_until=now() + lease.LEASE, cause="")
-    settle(run, step, True, words, {})
+    ref = settle(run, step, True, words, {})
     if fact:
-        record_fact(run.item, fact, run.subject, True, words, run.number, step.evidence)
+        record_fact(run.item, fact, run.subject, True, words, run.number, ref)
 
 
 @transaction.atomic
