@@ -44,13 +44,9 @@ def test_every_kind_of_step_is_carried_out_on_every_host(packages: Stand) -> Non
 
 def test_a_faulty_host_goes_back_the_stop_rule_holds_and_the_whole_run_can_go_back(packages: Stand) -> None:
     fleet = packages(4)
-    fleet.real[2].shell("printf '#!/bin/sh\\nexit 1\\n' > /etc/init.d/jzhello-check")
-    fleet.real[2].run("sh", "-c", "apt-mark hold jzhello; chattr +i /usr/lib/jzhello/version 2>/dev/null || true")
-    fleet.real[2].run("sh", "-c", "rm -f /etc/apt/weilu-tests.list")
-    told = fleet.orders(
-        UPGRADE,
-        batches={"canary": 1, "then": ["100%"], "health": [ANSWERS], "stop": {"done": 3, "below": 80}, "at_once": 10},
-    )
+    fleet.real[2].write("/etc/apt/weilu-tests.list", "")  # it has lost its software source
+    told = fleet.orders(UPGRADE)
+    told["batches"]["health"] = [ANSWERS]
 
     run = carry_out(fleet.order(told))
 
@@ -58,9 +54,8 @@ def test_a_faulty_host_goes_back_the_stop_rule_holds_and_the_whole_run_can_go_ba
     assert run.cause == "停止规则：已做完 4 台，成功 3 台，低于 80%"
     go_back(fleet.cast.chen, run, why="先查明原因")
     run = carry_out(run)
-    assert (run.state, host_states(run)) == (
-        "went_back", {"host-1": "back", "host-2": "back", "host-3": "left", "host-4": "back"},
-    )  # fmt: skip
+    back = {"host-1": "back", "host-2": "back", "host-3": "left", "host-4": "back"}
+    assert (run.state, host_states(run)) == ("went_back", back)
     assert [installed(host) for host in fleet.real] == ["1.0.0"] * 4
 
 
