@@ -42,6 +42,8 @@ def backup(to: Path | None, *, with_keys: bool, passphrase_file: Path | None) ->
     tell(f"{made.rows} 行，{made.files} 个文件，存证 {made.size} 条，根 {made.root[:16]}…；已读回核对")
     if not with_keys:
         tell(f"密钥不在里面：{CONFIG.data_dir / 'keys'} 另行保管，或加 --with-keys。没有密钥，恢复后不能接着签存证。")
+    if CONFIG.vault_key.parent != CONFIG.data_dir / "keys":
+        tell(f"保险库密钥 {CONFIG.vault_key} 不在备份里，另行保管。没有它，恢复后凭据要重新录入。")
     for name in made.damaged:
         tell(f"文件 {name[:12]} 的内容与登记的摘要不一致，照原样放进了备份。从更早的备份取回。", trouble=True)
     return 1 if made.damaged else 0

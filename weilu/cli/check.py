@@ -153,6 +153,7 @@ def database(config: Config) -> Iterator[Finding]:
         return
     yield Finding("数据库", "well", f"{connection.vendor}，可写，表结构是最新")
     yield background()
+    yield vault(config)
 
 
 def background() -> Finding:
@@ -166,6 +167,28 @@ def background() -> Finding:
     if given_up:
         return Finding("后台任务", "watch", f"{given_up} 件已放弃", "系统管理员在「后台任务」看原因，可再试。")
     return Finding("后台任务", "well", "没有迟的，没有放弃的")
+
+
+def vault(config: Config) -> Finding:
+    """Whether a worker on this machine could open credentials, and nobody else can."""
+    from weilu.kernel.refused import Refused
+    from weilu.vault import keys
+    from weilu.vault.models import Credential, VaultKey
+
+    key, place = VaultKey.objects.filter(retired_at=None).order_by("number").last(), config.vault_key
+    if key is None:
+        return Finding("保险库", "watch", "还没有密钥", "weilu vault init，或启动一次工作进程。")
+    try:
+        keys.private(key)
+    except keys.Lost as lost:
+        return Finding("保险库", "watch", lost.reason, "只跑网页的机器不用它；跑工作进程的从有它的机器或备份取来。")
+    except Refused as refused:
+        remedy = refused.help or "检查该文件和目录的权限，或从备份取回。"
+        return Finding("保险库", "problem", refused.reason, remedy)
+    old = Credential.objects.active().exclude(sealed_to=key).count()
+    if old:
+        return Finding("保险库", "problem", f"{old} 个凭据封存给旧密钥", "停用它们，重新录入。")
+    return Finding("保险库", "well", f"编号 {key.number}，{place}，只有本用户可读")
 
 
 def try_writing() -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from weilu.cli import keeping, witness, witnesses
+from weilu.cli import keeping, vault, witness, witnesses
 from weilu.cli.telling import tell, told
 from weilu.cli.trouble import Trouble, explained
 
@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     keeping.arguments(commands)
     _person(commands.add_parser("person", help=told("人员：在这台机器上解锁、设新密码")))
     _evidence(commands.add_parser("evidence", help=told("证据：导出、公钥")))
+    vault.arguments(commands.add_parser("vault", help=told("保险库：凭据的密钥，在工作机上办")))
     witness.arguments(commands.add_parser("witness", help=told("见证：另一方自己的程序，不需要维录的数据库")))
     return top
 
@@ -167,6 +168,7 @@ COMMANDS = {
     "verify": _verify,
     "evidence": _evidence_command,
     "person": _person_command,
+    "vault": vault.run,
     **keeping.COMMANDS,
 }
 

@@ -51,10 +51,9 @@ def work(pools: Sequence[str] = ()) -> int:
     from weilu.jobs.worker import new_holder
     from weilu.jobs.worker import work_forever as work_on_jobs
     from weilu.kernel import upkeep
-    from weilu.vault import keys
     from weilu.vault.reach import jobs
 
-    keys.ensure()
+    _ready_vault()
     jobs.serve(pools)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,6 +68,18 @@ def work(pools: Sequence[str] = ()) -> int:
     asked.join(PATIENCE / 2)
     alive.join(PATIENCE / 2)
     return 0
+
+
+def _ready_vault() -> None:
+    """See that the vault has a key, and this machine none that was changed for another; the rest works without."""
+    from weilu.kernel.refused import Refused
+    from weilu.vault import keys, rotation
+
+    try:
+        keys.ensure()
+        rotation.tidy()
+    except (Refused, OSError) as trouble:
+        tell(f"保险库打不开，不能在远程主机上执行：{trouble}", trouble=True)
 
 
 class Keeper:

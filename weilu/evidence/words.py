@@ -65,6 +65,8 @@ KINDS = {
     "systems.key_pinned": gettext_lazy("固定主机密钥"),
     "systems.key_repinned": gettext_lazy("更换主机密钥"),
     "vault.key_made": gettext_lazy("启用保险库密钥"),
+    "vault.keys_rotated": gettext_lazy("轮换保险库密钥"),
+    "vault.keys_lost": gettext_lazy("保险库私钥丢失，另建一对"),
     "vault.credential_added": gettext_lazy("录入凭据"),
     "vault.credential_retired": gettext_lazy("停用凭据"),
     "vault.access_given": gettext_lazy("指定凭据"),

@@ -5,9 +5,11 @@ The file holds one key a line; while keys are being changed it holds the old one
 
 import base64
 import binascii
+import fcntl
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -99,6 +101,19 @@ def write_file(keys: list[X25519PrivateKey], *, first: bool = False) -> None:
     finally:
         draft.unlink(missing_ok=True)
     sync_folder(place.parent)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Nobody else on this machine changes the file meanwhile; ends by itself when the process does."""
+    folder = key_file().parent
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _parsed(line: str, place: Path) -> X25519PrivateKey:
