@@ -24,6 +24,7 @@ from weilu.kernel.canonical import digest
 from weilu.kernel.ids import uuid7
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import iso, now
+from weilu.planning.models import Window
 from weilu.process.actions import record_fact
 from weilu.process.models import Fact, WorkItem
 from weilu.systems.models import Host, HostGroup
@@ -121,6 +122,10 @@ def fleet(
         WorkItem.objects.filter(id=item.id).update(kind="trial")
         item.refresh_from_db()
         REGISTER["trial"], ORDERS["trial"] = approved, lambda item, subject: APPROVED.get(item.id)
+        Window.objects.create(
+            owner=cast.jz, system=installation.system, name="随时", rule="FREQ=DAILY",
+            starts=now() - timedelta(days=2), minutes=24 * 60,
+        )  # fmt: skip
         group = make_group(make_environment(installation.system, kind="production"))
         found = Fleet(cast, item, group)
         found.register(real_hosts(count), **over)

@@ -63,7 +63,7 @@ def work(pools: Sequence[str] = ()) -> int:
     beside.start()
     asked, alive = asking.begin(stop), processes.begin(stop, new_holder())
     upkeep.watch(stop)
-    work_forever(stop)
+    work_forever(stop, pools)
     beside.join(PATIENCE / 2)
     asked.join(PATIENCE / 2)
     alive.join(PATIENCE / 2)

@@ -26,6 +26,10 @@ ORDERS: dict[str, Callable[[WorkItem, str], Any]] = {}
 """For each kind of item: the orders for hosts that stand in the content with this digest; None where there are none."""
 
 
+URGENT: set[str] = set()
+"""Kinds of items that act first: they pass over what others have to wait for, except what is done at the same place."""
+
+
 def check_orders_approved(item: WorkItem, subject: str, orders: dict[str, Any]) -> None:
     """Raises Refused unless `orders`, byte for byte, are those of the content that `subject` names."""
     found = ORDERS[item.kind](item, subject) if item.kind in ORDERS else None

@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from weilu.evidence import files
 from weilu.evidence.actions import stage
 from weilu.execution import lease
-from weilu.execution.checks import check_approved, check_orders_approved
+from weilu.execution.checks import URGENT, check_approved, check_orders_approved
 from weilu.execution.fleet import attempt, orders, rules
 from weilu.execution.journal import WORKER
 from weilu.execution.models import LIVE, Cell, Run, RunHost, RunStep
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
+from weilu.planning.queries import WITHOUT_WAITING, check_free
 from weilu.process.actions import record_fact
 from weilu.process.models import Fact
 from weilu.systems.models import Host, HostGroup, Limit
@@ -38,6 +39,7 @@ def waits(run: Run, at: datetime) -> str:
     batches = run.steps.aggregate(last=Max("batch"))["last"] or 1
     rules.check_fits(at, orders.minutes_needed(run.plan, batches), run.window_to)
     check_rehearsed(run)
+    check_in_nobody_s_way(run, at)
     record_no_backup(run)
     return take_hosts(run)
 
@@ -73,6 +75,13 @@ def check_hosts(run: Run) -> None:
         if changed:
             words = _("主机「%(name)s」的登记在批准之后改动过（%(what)s）。重新提交方案")
             raise Refused(words % {"name": entry["name"], "what": _("、").join(changed)})
+
+
+def check_in_nobody_s_way(run: Run, at: datetime) -> None:
+    """No freeze, no other work on the same or a neighbouring system, inside a window of the system. Raises Refused."""
+    hosts = [one.host for one in run.hosts.select_related("host")]
+    but = WITHOUT_WAITING if run.item.kind in URGENT else ()
+    check_free(run.item, run.item.system, run.window_from, run.window_to, hosts, [run.ordered_by], at, but=but)
 
 
 def check_rehearsed(run: Run) -> None:
