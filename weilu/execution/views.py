@@ -47,7 +47,7 @@ def _sizes(runs: list[Run]) -> dict[int, dict[str, int]]:
 @require_GET
 def run(request: HttpRequest, uid: str) -> HttpResponse:
     """One run, followed live while it lasts."""
-    found = fetch_run(request, uid)
+    found = fetch_run(request, uid, without_plan=True)
     seen_run(request, found, "run")
     if found.on_hosts:
         return grid.show(request, found)

@@ -70,12 +70,14 @@ ACTS: Mapping[str, Do] = {
 @require_POST
 def act(request: HttpRequest, uid: str, name: str) -> HttpResponse:
     """Do what a button of the page says, and return to the page as it stood."""
-    run, fleet = fetch_run(request, uid), engine()
+    run, fleet = fetch_run(request, uid, without_plan=True), engine()
     if not run.on_hosts or fleet is None or name not in ACTS:
         raise NotVisible(uid)
     try:
         ACTS[name](fleet, reader(request), run, request)
     except Refused as refused:
-        return show(request, fetch_run(request, uid), refused=refused, act=name, answers=_answers(request))
+        return show(
+            request, fetch_run(request, uid, without_plan=True), refused=refused, act=name, answers=_answers(request)
+        )
     query = request.META.get("QUERY_STRING", "")
     return redirect(reverse("execution:run", args=[uid]) + (f"?{query}" if query else ""))

@@ -1,11 +1,11 @@
 """Cells as HTML. A page has some thousand of them: put together once for each step and state, not by templates."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from weilu.execution.clocks import span
 from weilu.execution.grid.reading import CellRow, StepRow
@@ -18,21 +18,20 @@ LOOKS = {
 ONE = '<i class="grid-cell drawn {}" role="img" aria-label="{}" title="{}"></i>'
 
 
+WORDS = {
+    "waiting": _("等待"), "started": _("进行中"), "probing": _("查明中"), "done": _("通过"), "failed": _("失败"),
+    "asks": _("待判断"), "manual": _("等人做"), "signature": _("等签名"), "skipped": _("跳过"), "never": _("没有执行"),
+}  # fmt: skip
+
+
 def words_of(state: str) -> str:
     """A cell's state as its text twin says it."""
-    return {
-        "waiting": _("等待"), "started": _("进行中"), "probing": _("查明中"), "done": _("通过"), "failed": _("失败"),
-        "asks": _("待判断"), "manual": _("等人做"), "signature": _("等签名"),
-        "skipped": _("跳过"), "never": _("没有执行"),
-    }[state]  # fmt: skip
+    return str(WORDS[state])
 
 
-def state_of(cell: CellRow, step: StepRow | None) -> str:
-    return "probing" if cell.state == "started" and step is not None and step.probing else cell.state
-
-
-def _by_people(column: Column, step: StepRow) -> str:
-    return column.kind if column.by_people and step.state == "asks" else step.state
+def state_of(cell: CellRow, step: StepRow) -> str:
+    """What the cell shows: a step that only looks on the host whether it took effect is told apart."""
+    return "probing" if cell.state == "started" and step.probing else cell.state
 
 
 class Pen:
@@ -55,41 +54,30 @@ class Pen:
     def _forward(self, column: Column, batch: int, cells: Mapping[int, CellRow], over: bool) -> SafeString:
         step = self.steps.get((batch, False, column.key))
         cell = cells.get(step.id) if step else None
-        if cell is not None:
-            return self._drawn(column.title, state_of(cell, step), cell.attempt, took(cell))
+        if step is not None and cell is not None:
+            return self._drawn(column, state_of(cell, step), cell.attempt, cell.seconds)
         if step is not None and ((column.by_people and not over) or step.state == "skipped"):
-            return self._drawn(column.title, _by_people(column, step), 1, "")
-        return self._drawn(column.title, "never" if over else "waiting", 1, "")
+            return self._drawn(column, column.kind if step.state == "asks" else step.state)
+        return self._drawn(column, "never" if over else "waiting")
 
     def _back(self, column: Column, batch: int, cells: Mapping[int, CellRow]) -> SafeString:
         step = self.steps.get((batch, True, column.key))
         cell = cells.get(step.id) if step else None
-        if cell is None:
+        if step is None or cell is None:
             return SafeString("")
-        title = _("回退「%(step)s」") % {"step": column.title} if column.kind else column.title
-        return self._drawn(title, state_of(cell, step), cell.attempt, took(cell))
+        return self._drawn(column, state_of(cell, step), cell.attempt, cell.seconds, back=True)
 
-    def _drawn(self, title: str, state: str, attempt: int, seconds: str) -> SafeString:
-        key = (title, state, attempt, seconds)
+    def _drawn(
+        self, column: Column, state: str, attempt: int = 1, seconds: int | None = None, *, back: bool = False
+    ) -> SafeString:
+        key = (column.key, state, attempt, seconds, back)
         if key not in self._kept:
-            said = [title, words_of(state)]
+            undoes = back and column.kind
+            said = [gettext("回退「%(step)s」") % {"step": column.title} if undoes else column.title, words_of(state)]
             if attempt > 1:
-                said.append(_("第 %(n)d 次") % {"n": attempt})
-            if seconds:
-                said.append(seconds)
+                said.append(gettext("第 %(n)d 次") % {"n": attempt})
+            if seconds is not None:
+                said.append(span(max(1, seconds)))
             words = " · ".join(said)
             self._kept[key] = format_html(ONE, LOOKS.get(state, ""), words, words)
         return self._kept[key]
-
-
-def took(cell: CellRow) -> str:
-    """How long an ended cell took."""
-    return span(max(1, round((cell.ended_at - cell.started_at).total_seconds()))) if cell.ended_at else ""
-
-
-def took_all(cells: Sequence[CellRow], at: datetime) -> str:
-    """From the first step of a host to the end of its last, or until `at` while one goes on."""
-    if not cells:
-        return ""
-    ends = [cell.ended_at or at for cell in cells]
-    return span(max(1, round((max(ends) - min(cell.started_at for cell in cells)).total_seconds())))

@@ -14,7 +14,7 @@ from weilu.execution.grid.batches import Batch, Counts, Heads, count
 from weilu.execution.grid.estimate import Estimate
 from weilu.execution.grid.panel import Panel, panel_of
 from weilu.execution.grid.reading import Place, StepRow
-from weilu.execution.grid.rows import Group, Rows, mark
+from weilu.execution.grid.rows import Group, Opening, Rows, mark
 from weilu.execution.masking import mask
 from weilu.execution.models import Run, RunHost
 from weilu.execution.pages import look_of
@@ -29,6 +29,12 @@ class Asked:
     show: str = ""
     host: int | None = None  # None: whichever needs to be looked at; 0: the run's own words
     after: Place | None = None
+
+    @property
+    def query(self) -> str:
+        """The address's tail that keeps filter and place, for a host to be added."""
+        place = f"from={self.after}&" if self.after else ""
+        return f"?show={self.show}&{place}" if self.show else f"?{place}"
 
 
 @dataclass(frozen=True)
@@ -95,8 +101,7 @@ class GridView:
     @property
     def query_of(self) -> str:
         """The same, for another host to be added."""
-        place = f"from={self.asked.after}&" if self.asked.after else ""
-        return f"?show={self.asked.show}&{place}" if self.asked.show else f"?{place}"
+        return self.asked.query
 
     @property
     def stamp(self) -> str:
@@ -125,14 +130,15 @@ class _Reading:
         self.trouble = reading.in_trouble(run)
         self.asking = reading.asking(run) if run.state == Run.State.ASKS else []
         self.host = self._host()
-        self.cells = reading.cells({host.id for host in (*self.page.rows, *([self.host] if self.host else []))})
-        self.columns = shape.columns(run.plan, self.steps)
-        self.names = shape.batch_names(run.plan, sorted({one.batch for one in self.tallies}))
+        ids = {host.id for host in (*self.page.rows, *([self.host] if self.host else []))}
+        self.cells, self.times, self.orders = reading.cells(ids), reading.times(ids), reading.orders(run)
+        self.columns = shape.columns(self.orders, self.steps)
+        self.names = shape.batch_names(self.orders, sorted({one.batch for one in self.tallies}))
         self.counts = count(self.tallies)
-        at_once = int(run.plan.get("batches", {}).get("at_once") or 1)
+        at_once = int(self.orders.get("batches", {}).get("at_once") or 1)
         heads = Heads(run, self.names, self.columns, self.steps, self.counted, at_once, at)
         self.batches = [heads.of(number, self.tallies) for number in self.names]
-        self.estimate = Estimate(run.plan, self.steps, self.columns, self.batches, at)
+        self.estimate = Estimate(self.orders, self.steps, self.columns, self.batches, at)
 
     def _host(self) -> RunHost | None:
         """The host beside the grid: the one asked for, else one in trouble, one that asks, one that is worked on."""
@@ -151,7 +157,8 @@ class _Reading:
         cells = self.cells.get(self.host.id, {}) if self.host else {}
         waiting = waiting_for(self.columns, self.steps, self.asking) if run.live else None
         asks = {cell.host_id for cell in self.asking}
-        rows = Rows(self.columns, self.steps, live=run.live, at=self.at)
+        opening = Opening(self.host.ordinal if self.host else 0, self.asked.query)
+        rows = Rows(self.columns, self.steps, self.times, opening, live=run.live)
         may_act = engine() is not None and _holds(person, "engineer", run)
         helpers = list(Person.objects.holding(waiting.role, run.owner)) if waiting else []
         begin = next((row for row in self.steps if row.batch is None), None)
@@ -163,7 +170,7 @@ class _Reading:
             window_left=window_left(run, self.at),
             by_people=any(column.by_people for column in self.columns),
             bar=bar_of(run, self.at, left if run.live else 0, timedelta(seconds=self.estimate.back())),
-            stop=shape.stop_rule(run.plan, self.counts.done, self.counts.failed), way_back=self.way_back(facts),
+            stop=shape.stop_rule(self.orders, self.counts.done, self.counts.failed), way_back=self.way_back(facts),
             took=span(int((run.ended_at - run.started_at).total_seconds())) if run.ended_at and run.started_at else "",
             stuck=[_masked(host) for host in self.trouble if host.state == "stuck"],
             panel=panel_of(run, self.host, self.steps, cells, after), acts=self.acts(left) if may_act else [],

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from weilu.execution.clocks import span
 from weilu.execution.grid import reading
-from weilu.execution.grid.drawn import LOOKS, state_of, took, words_of
+from weilu.execution.grid.drawn import LOOKS, state_of, words_of
 from weilu.execution.grid.reading import CellRow, StepRow
 from weilu.execution.masking import mask
 from weilu.execution.models import Run, RunEvent, RunHost
@@ -48,16 +49,19 @@ class Panel:
 def panel_of(
     run: Run, host: RunHost | None, steps: Sequence[StepRow], cells: Mapping[int, CellRow], after: int
 ) -> Panel:
-    """The host with its lines after `after`; one question."""
+    """The host with its lines after `after`; two questions."""
+    words = reading.words(host) if host else {}
     lines = [line for line in reading.lines(run, host.ordinal if host else None, after) if line.seq <= run.lines]
     for line in lines:
         line.text = mask(line.text)
     mine = [(step, cells[step.id]) for step in steps if step.id in cells]
     present = _present(mine)
     word = words_of(state_of(present[1], present[0])) if present else ""
+    told = words.get(present[0].id, "") if present and present[1].state in ("failed", "asks") else ""
     return Panel(
         host=host, step=present[0].title if present else "", look=LOOKS.get(present[1].state, "") if present else "",
-        word=word, cause=_cause(host, present), steps=[_said(step, cell) for step, cell in mine], lines=lines,
+        word=word, cause=mask(host.words if host and host.words else told),
+        steps=[_said(step, cell) for step, cell in mine], lines=lines,
         hidden=len(lines) == reading.LINES, seq=run.lines, attempt=present[1].attempt if present else 0,
         machine=present[0].machine.rpartition("@")[2] if present else "",
     )  # fmt: skip
@@ -72,12 +76,6 @@ def _present(mine: Sequence[tuple[StepRow, CellRow]]) -> tuple[StepRow, CellRow]
     return mine[-1] if mine else None
 
 
-def _cause(host: RunHost | None, present: tuple[StepRow, CellRow] | None) -> str:
-    """What the host's row says; before it says anything, what the step in trouble says."""
-    if host is not None and host.words:
-        return mask(host.words)
-    return mask(present[1].words) if present and present[1].state in ("failed", "asks") else ""
-
-
 def _said(step: StepRow, cell: CellRow) -> Said:
-    return Said(step.title, LOOKS.get(cell.state, ""), words_of(state_of(cell, step)), took(cell))
+    took = span(max(1, cell.seconds)) if cell.seconds is not None else ""
+    return Said(step.title, LOOKS.get(cell.state, ""), words_of(state_of(cell, step)), took)

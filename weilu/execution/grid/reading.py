@@ -1,11 +1,27 @@
 """What the page of a run on hosts reads: a fixed number of questions, however many hosts there are."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    Func,
+    IntegerField,
+    JSONField,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.lookups import IsNull
 
 from weilu.execution.models import Cell, Run, RunEvent, RunHost
 
@@ -15,8 +31,10 @@ LINES = 200  # of the log beside the grid
 State = RunHost.State
 BUSY = (State.RUNNING, "returning")
 # A host that failed may be as it was by now, untouched or brought back: a step that failed on it tells.
-BROKE = Exists(Cell.objects.filter(host=OuterRef("id"), state=Cell.State.FAILED, step__phase=Run.Phase.FORWARD))
-FAILED = Q(state__in=(State.FAILED, State.STUCK)) | Q(Q(state__in=(State.BACK, "returning", State.LEFT)) & Q(BROKE))
+# (As a value, not as EXISTS: PostgreSQL would gather the failed cells of all runs there ever were.)
+BROKE = Cell.objects.filter(host=OuterRef("id"), state=Cell.State.FAILED, step__phase=Run.Phase.FORWARD).values("id")
+OVER = Q(state__in=(State.BACK, "returning", State.LEFT)) & ~Q(words="") & Q(IsNull(Subquery(BROKE[:1]), False))
+FAILED = Q(state__in=(State.FAILED, State.STUCK)) | OVER
 SHOWS = {"": Q(), "failed": FAILED, "running": Q(state__in=BUSY)}
 TROUBLE_FIRST = Case(When(state=State.STUCK, then=Value(0)), When(state=State.FAILED, then=Value(1)), default=Value(2))
 
@@ -40,15 +58,21 @@ class StepRow(NamedTuple):
 
 
 class CellRow(NamedTuple):
-    """One step on one host."""
+    """One step on one host, as its cell shows it."""
 
     host_id: int
     step_id: int
     state: str
     attempt: int
-    words: str
-    started_at: datetime
-    ended_at: datetime | None
+    seconds: int | None  # None while it goes on
+
+
+class Times(NamedTuple):
+    """When a host had its first step, when its last ended, and since when one goes on."""
+
+    first: datetime
+    last: datetime | None
+    going: datetime | None
 
 
 class Tally(NamedTuple):
@@ -124,12 +148,59 @@ def changed(run: Run) -> list[str]:
     )
 
 
-def cells(ids: Iterable[int]) -> dict[int, dict[int, CellRow]]:
+class Seconds(Func):
+    """Whole seconds from one instant to another: a thousand instants made into objects cost more than all the rest."""
+
+    output_field = IntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="CAST(EXTRACT(EPOCH FROM (%(expressions)s)) AS integer)", arg_joiner=" - "
+        )
+
+    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        halves = [compiler.compile(one) for one in self.source_expressions]
+        (to, to_values), (since, since_values) = halves
+        return f"CAST(ROUND((JULIANDAY({to}) - JULIANDAY({since})) * 86400) AS INTEGER)", [*to_values, *since_values]
+
+
+def cells(ids: Collection[int]) -> dict[int, dict[int, CellRow]]:
     """The cells of these hosts, by host and step."""
     found: dict[int, dict[int, CellRow]] = {}
-    for row in Cell.objects.filter(host_id__in=list(ids)).values_list(*CellRow._fields):
-        cell = CellRow(*row)
-        found.setdefault(cell.host_id, {})[cell.step_id] = cell
+    rows = Cell.objects.filter(host_id__in=ids).annotate(seconds=Seconds(F("ended_at"), F("started_at")))
+    for row in rows.values_list(*CellRow._fields):
+        found.setdefault(row[0], {})[row[1]] = CellRow(*row)
+    return found
+
+
+def times(ids: Collection[int]) -> dict[int, Times]:
+    """When these hosts were worked on."""
+    going = Max("started_at", filter=Q(state=Cell.State.STARTED))
+    rows = Cell.objects.filter(host_id__in=ids).values_list("host_id").order_by()
+    found = rows.annotate(first=Min("started_at"), last=Max("ended_at"), going=going)
+    return {host: Times(first, last, since) for host, first, last, since in found}
+
+
+def words(host: RunHost) -> dict[int, str]:
+    """What the host's cells say, by step."""
+    return dict(host.cells.exclude(words="").values_list("step_id", "words"))
+
+
+class WithoutHosts(Func):
+    """Orders without their hosts, which are half a megabyte where there are a thousand and stand in rows anyway."""
+
+    output_field = JSONField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s - 'hosts')")
+
+    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(compiler, connection, template="JSON_REMOVE(%(expressions)s, '$.hosts')")
+
+
+def orders(run: Run) -> dict[str, Any]:
+    """The orders that were approved, but for the hosts."""
+    found: dict[str, Any] = Run.objects.filter(id=run.id).values_list(WithoutHosts("plan"), flat=True).get()
     return found
 
 

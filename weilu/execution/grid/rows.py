@@ -2,23 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from zlib import crc32
 
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from weilu.execution.clocks import clock
+from weilu.execution.clocks import clock, span
 from weilu.execution.grid.batches import Batch
-from weilu.execution.grid.drawn import Pen, took_all, words_of
-from weilu.execution.grid.reading import CellRow, StepRow
+from weilu.execution.grid.drawn import Pen, words_of
+from weilu.execution.grid.reading import CellRow, StepRow, Times
 from weilu.execution.grid.shape import Column
 from weilu.execution.models import RunHost
+from weilu.ui.icons import svg
 
 LOOKS = {
     "waiting": "idle", "running": "act", "done": "passed", "failed": "refused", "returning": "watch", "back": "watch",
     "stuck": "refused", "left": "idle",
 }  # fmt: skip
+
+
+# A hundred rows by a template would take longer than all the rest of the page.
+HTML = (
+    '<tr id="host-{ordinal}" data-row data-host="{ordinal}" class="{kind}"><th scope="row">'
+    '<a class="mono" href="{link}host={ordinal}" title="{name} · {word}">{name}</a>{back}</th>'
+    '<td class="mono address">{address}</td>{cells}<td class="end {look}">{end}</td></tr>'
+)
+KINDS = {"refused": "bad", "watch": "care"}
 
 
 @dataclass(frozen=True)
@@ -27,20 +37,26 @@ class Row:
 
     ordinal: int
     name: str
-    address: str
-    look: str
     word: str
-    end: str
-    cells: SafeString
-    back: bool
+    html: SafeString
+    mark: str
 
     @property
     def id(self) -> str:
         return f"h{self.ordinal}"
 
     @property
-    def mark(self) -> str:
-        return mark(self.word, self.end, self.cells)
+    def beside(self) -> SafeString:
+        """The row as a part of an answer that takes the place of the one on the page."""
+        return SafeString(self.html.replace("<tr ", '<tr hx-swap-oob="true" ', 1))
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Which host stands beside the grid, and how the address of another begins."""
+
+    ordinal: int
+    link: str
 
 
 @dataclass(frozen=True)
@@ -59,8 +75,12 @@ def mark(*parts: object) -> str:
 class Rows:
     """Makes the rows of one page."""
 
-    def __init__(self, columns: Sequence[Column], steps: Sequence[StepRow], *, live: bool, at: datetime) -> None:
-        self.pen, self.live, self.at = Pen(columns, steps), live, at
+    def __init__(
+        self, columns: Sequence[Column], steps: Sequence[StepRow], times: Mapping[int, Times], opening: Opening,
+        *, live: bool,
+    ) -> None:  # fmt: skip
+        self.pen, self.times, self.opening, self.live = Pen(columns, steps), times, opening, live
+        self.way_back = format_html("<small>{}{}</small>", mark_safe(svg("arrow-back-up")), _("回退"))  # noqa: S308
         self.back = {row.id for row in steps if row.phase != "forward"}
 
     def groups(
@@ -78,11 +98,15 @@ class Rows:
         over = host.state not in ("waiting", "running") or not self.live
         back = not self.back.isdisjoint(mine)
         look, word = self._standing(host, mine, asks)
-        return Row(
-            ordinal=host.ordinal, name=host.name, address=str(host.entry.get("address", "")), look=look, word=word,
-            end=word if asks else self._end(host, list(mine.values()), word),
-            cells=self.pen.row(host.batch, mine, back=back, over=over), back=back,
+        end = word if asks else self._end(host, mine, word)
+        cells = self.pen.row(host.batch, mine, back=back, over=over)
+        kind = KINDS.get(look, "") + (" on" if host.ordinal == self.opening.ordinal else "")
+        html = format_html(
+            HTML, ordinal=str(host.ordinal), kind=kind, link=self.opening.link, name=host.name, word=word,
+            back=self.way_back if back else "", address=str(host.entry.get("address", "")), cells=cells, look=look,
+            end=end,
         )  # fmt: skip
+        return Row(host.ordinal, host.name, word, html, mark(word, end, cells))
 
     def _standing(self, host: RunHost, mine: Mapping[int, CellRow], asks: bool) -> tuple[str, str]:
         if asks:
@@ -91,13 +115,14 @@ class Rows:
             return "refused", words_of("failed")  # nothing had changed on it, so it needs no way back
         return LOOKS[host.state], str(host.get_state_display())
 
-    def _end(self, host: RunHost, mine: Sequence[CellRow], word: str) -> str:
+    def _end(self, host: RunHost, mine: Mapping[int, CellRow], word: str) -> str:
         """How long it took, since when it goes on, or what became of it."""
-        if host.state == "done":
-            return took_all(mine, self.at)
+        times = self.times.get(host.id)
+        if host.state == "done" and times and times.last:
+            return span(max(1, round((times.last - times.first).total_seconds())))
         if host.state == "running":
-            going = next((cell for cell in mine if cell.state == "started"), None)
-            if going and going.attempt > 1:
-                return _("第 %(n)d 次") % {"n": going.attempt}
-            return _("%(at)s 起") % {"at": clock(going.started_at)} if going else ""
-        return "" if host.state == "waiting" else word
+            tries = max((cell.attempt for cell in mine.values() if cell.state == "started"), default=1)
+            if tries > 1:
+                return _("第 %(n)d 次") % {"n": tries}
+            return _("%(at)s 起") % {"at": clock(times.going)} if times and times.going else ""
+        return "" if host.state in ("waiting", "done") else word
