@@ -8,6 +8,7 @@ fetched; then the whole answers are timed, through all middleware, without a soc
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -85,8 +86,9 @@ def measure(name: str) -> list[dict[str, Any]]:
             _row(f"{label}, {len(said)} statements, {name} (ms)", in_sql, GOAL_SQL),
             _row(f"{label}, the whole answer, {name} (ms)", whole, GOAL_PAGE),
         ]
-    quiet = statistics.median(_timed(lambda: client.get(f"{poll}{run.lines}")) for _turn in range(READS))
-    return [*found, _row(f"poll without news, the whole answer, {name} (ms)", quiet, None)]
+    quiet = statistics.median(_timed(lambda: client.get(f"{page}grid?after={run.lines}")) for _turn in range(READS))
+    found.append(_row(f"poll without news, the whole answer, {name} (ms)", quiet, None))
+    return found + (_smooth(cast) if name == "SQLite" else [])
 
 
 def seed(cast: Any) -> Any:
@@ -116,6 +118,70 @@ def seed(cast: Any) -> Any:
     run.lines = HOSTS * LINES
     run.save(update_fields=["lines"])
     return run
+
+
+def _smooth(cast: Any) -> list[dict[str, Any]]:
+    """50 hosts × 20 steps in Chromium: each second every host ends a step and begins the next."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # the browser's driver runs a loop in this thread
+    from django.db import connections
+    from django.test import Client
+    from django.test.testcases import LiveServerThread
+    from playwright.sync_api import sync_playwright
+
+    from tests.execution.fleet_rows import make_fleet, make_steps, say, settle
+    from tests.support.browser import FLAGS
+    from weilu.kernel.times import now
+
+    program = shutil.which("chromium") or os.environ.get("WEILU_TEST_CHROMIUM")
+    if not program:
+        print("Chromium is left out: there is none", file=sys.stderr)
+        return []
+    run = make_fleet(cast, (50,), make_steps(tuple(f"第 {n} 步" for n in range(1, 21))), state="running")
+    run.hosts.update(state="running")
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(cast.chen)
+    server = LiveServerThread("127.0.0.1", lambda handler: handler)
+    server.daemon = True
+    server.start()
+    server.is_ready.wait()
+    address = f"http://127.0.0.1:{server.port}"
+    with sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=program, args=FLAGS)
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
+        page = context.new_page()
+        page.goto(f"{address}/runs/{run.uid}/")
+        page.evaluate(WATCH)
+        for step in range(1, 20):
+            if step > 1:
+                run.steps.get(key=f"s{step - 1}").cells.update(state="done", ended_at=now())
+            settle(run, 1, f"s{step}", "started")
+            say(run, None, f"第 {step} 步")
+            page.wait_for_timeout(1100)
+        longest, gap, rows = page.evaluate(
+            "[watch.longest, watch.gap, document.querySelectorAll('[data-host]').length]"
+        )
+        browser.close()
+    server.terminate()
+    connections.close_all()
+    assert rows == 50
+    return [
+        _row(
+            "50 hosts × 20 steps in Chromium, longest task of its thread in 19 polls (ms, 0: below 50)", longest, 50.0
+        ),
+        _row("the same, longest time between two frames (ms)", gap, 100.0),
+    ]
+
+
+WATCH = """() => {
+  window.watch = {longest: 0, gap: 0};
+  new PerformanceObserver((told) => told.getEntries().forEach((one) => {
+    watch.longest = Math.max(watch.longest, one.duration);
+  })).observe({type: "longtask"});
+  let last = performance.now();
+  const frame = (at) => { watch.gap = Math.max(watch.gap, at - last); last = at; requestAnimationFrame(frame); };
+  requestAnimationFrame(frame);
+}"""
 
 
 def _said(client: Any, path: str) -> Said:

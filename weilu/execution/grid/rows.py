@@ -45,11 +45,6 @@ class Row:
     def id(self) -> str:
         return f"h{self.ordinal}"
 
-    @property
-    def beside(self) -> SafeString:
-        """The row as a part of an answer that takes the place of the one on the page."""
-        return SafeString(self.html.replace("<tr ", '<tr hx-swap-oob="true" ', 1))
-
 
 @dataclass(frozen=True)
 class Opening:

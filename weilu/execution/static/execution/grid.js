@@ -3,6 +3,7 @@
   const MOST_LINES = 600;
   const log = () => document.getElementById("grid-log");
   let atEnd = true;
+  let waiting = false;
 
   // A click anywhere in a row opens its host.
   document.addEventListener("click", (event) => {
@@ -19,18 +20,34 @@
     });
   }
 
+  // Rows that a poll brought: only the cells that differ take the place of the old ones, so that nothing else is drawn.
+  function renew() {
+    const changes = document.getElementById("grid-changes");
+    if (!changes) return;
+    [...changes.content.children].forEach((row) => {
+      const old = document.getElementById(row.id);
+      if (!old) return;
+      if (old.className !== row.className) old.className = row.className;
+      [...row.children].forEach((cell, place) => {
+        const there = old.children[place];
+        if (there.outerHTML === cell.outerHTML) return;
+        there.replaceWith(cell);
+        if (cell.querySelector("a")) htmx.process(cell);
+      });
+    });
+    changes.remove();
+  }
+
   // The log follows its end unless somebody reads further up.
   const isAtEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 24;
   function follow() {
     const box = log();
     if (!box) return;
-    const spare = box.children.length - MOST_LINES;
-    if (atEnd) {
-      for (let n = 0; n < spare; n += 1) box.firstElementChild.remove();
-      box.scrollTop = box.scrollHeight;
-    }
     const none = box.querySelector(".none");
     if (none && box.children.length > 1) none.remove();
+    if (!atEnd) return;
+    for (let spare = box.children.length - MOST_LINES; spare > 0; spare -= 1) box.firstElementChild.remove();
+    box.scrollTop = box.scrollHeight;
   }
 
   document.addEventListener("htmx:beforeSwap", () => {
@@ -41,7 +58,13 @@
       atEnd = true;
       markOpen();
     }
-    follow();
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      renew();
+      follow();
+    });
   });
 
   // On a phone the choice of a host opens it.

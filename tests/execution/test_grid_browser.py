@@ -1,0 +1,78 @@
+"""The live page in a browser: what changes moves, and nothing else; what somebody looks at or types stays."""
+
+import pytest
+from django.test import Client
+
+from tests.cast import make_cast
+from tests.execution.fleet_rows import make_middle, say
+from weilu.execution.models import Run
+from weilu.kernel.times import now
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+KEEP = "document.querySelectorAll('tr[data-host]').forEach((row) => (row.kept = true)); window.kept = true"
+KEPT = "[window.kept, [...document.querySelectorAll('tr[data-host]')].filter((row) => row.kept).length]"
+SIGNS = "[...document.querySelectorAll('#host-%d .grid-cell')].map((cell) => cell.classList[2] || '')"
+
+
+@pytest.fixture
+def shown(live_server, chromium_page, monkeypatch):
+    """The page of the run in the picture, as 陈 sees it, and the run."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser's driver runs a loop in this thread
+    cast = make_cast()
+    run, client = make_middle(cast), Client()
+    client.force_login(cast.chen)
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+    chromium_page.context.add_cookies([cookie])
+    chromium_page.goto(f"{live_server.url}/runs/{run.uid}/")
+    return chromium_page, run
+
+
+def test_only_what_changed_moves_and_a_reader_is_not_disturbed(shown):
+    page, run = shown
+    say(run, 4, *(f"第 {n} 行" for n in range(80)))
+    page.get_by_text("第 79 行").wait_for()
+    page.evaluate(KEEP)
+    page.evaluate("document.getElementById('grid-log').scrollTop = 40")
+
+    run.steps.get(batch=2, key="s7").cells.filter(host__ordinal=3).update(state="done", ended_at=now())
+    say(run, 4, "最后一行")
+    page.get_by_text("最后一行").wait_for(state="attached")
+    page.wait_for_function(f"({SIGNS % 3})[6] === 'passed'")
+
+    assert page.evaluate(KEPT) == [True, 12]
+    assert page.evaluate("document.getElementById('grid-log').scrollTop") == 40
+    assert page.evaluate(SIGNS % 3) == ["passed"] * 7 + [""]
+    assert page.get_by_text("第 79 行").count() == 1
+
+
+def test_the_log_follows_its_end_while_nobody_reads_further_up(shown):
+    page, run = shown
+    say(run, 4, *(f"第 {n} 行" for n in range(80)))
+    page.get_by_text("第 79 行").wait_for()
+    page.wait_for_function(
+        "(box => box.scrollHeight - box.scrollTop - box.clientHeight < 2)(document.getElementById('grid-log'))"
+    )
+
+
+def test_another_host_opens_beside_the_grid_and_is_there_after_a_reload(shown):
+    page, run = shown
+    page.evaluate(KEEP)
+    page.click("#host-3 .address")
+    page.locator("#grid-side h2", has_text="wb-app-03").wait_for()
+
+    assert page.evaluate(KEPT) == [True, 12]
+    assert page.url.endswith(f"/runs/{run.uid}/?host=3")
+    assert page.evaluate("[...document.querySelectorAll('tr.on')].map((row) => row.id)") == ["host-3"]
+    say(run, 3, "第 3/3 次探测")
+    page.locator("#grid-log p", has_text="第 3/3 次探测").wait_for()
+
+    page.reload()
+    assert page.locator("#grid-side h2").inner_text() == "wb-app-03"
+
+
+def test_the_end_of_the_run_ends_the_asking(shown):
+    page, run = shown
+    Run.objects.filter(id=run.id).update(state="failed", ended_at=now(), cause="停止规则")
+    page.get_by_text("未执行完").wait_for()
+    assert page.locator("#grid-poll[hx-get]").count() == 0
+    assert page.locator("#grid-side h2").inner_text() == "wb-app-04"
