@@ -28,6 +28,14 @@ def make_steps(titles: Sequence[str] = TITLES, **over: Any) -> list[dict[str, An
     ]  # fmt: skip
 
 
+def by_people(place: int, kind: str = "manual", **told: Any) -> dict[str, Any]:
+    """A step that people take: a manual one, or a signature."""
+    return {
+        "key": f"s{place}", "kind": kind, "title": "切负载" if kind == "manual" else "科长签字",
+        "with": {"words": "到负载均衡控制台把这批主机摘下"} | told, "seconds": 600, "crash": "ask", "back": None,
+    }  # fmt: skip
+
+
 def make_fleet(
     cast: Cast, sizes: Sequence[int] = (1, 4, 7), steps: Sequence[dict[str, Any]] | None = None, **over: Any
 ) -> Run:
@@ -141,6 +149,59 @@ def say(run: Run, host: int | None, *texts: str, kind: str = "line", step: str =
         run.lines += 1
         RunEvent.objects.create(run=run, seq=run.lines, host=host, kind=kind, text=text, step=step)
     Run.objects.filter(id=run.id).update(lines=run.lines)
+
+
+def make_asking(cast: Cast, **over: Any) -> Run:
+    """A batch of three in whose second step nobody can tell of two hosts whether it took effect."""
+    run = make_fleet(cast, (3,), make_steps(("备份", "装补丁")), state="asks", batches={"canary": 0}, **over)
+    settle(run, 1, "s1")
+    settle(run, 1, "s2", {1: "done", 2: "asks", 3: "asks"}, words="主机重启过，没有留下结果")
+    run.hosts.update(state="running", changed=True)
+    say(run, None, "「装补丁」在 wb-app-02、wb-app-03 是否做过，要人判断", kind="error")
+    return run
+
+
+def make_waiting(cast: Cast, kind: str = "manual", **told: Any) -> Run:
+    """A batch of two that waits in its second step for people: for their work, or for a signature."""
+    steps = [*make_steps(("备份",)), by_people(2, kind, **told)]
+    run = make_fleet(cast, (2,), steps, state="asks", batches={"canary": 0})
+    settle(run, 1, "s1")
+    run.steps.filter(key="s2").update(state="asks", started_at=now())
+    run.hosts.update(state="running", changed=True)
+    return run
+
+
+def make_stuck(cast: Cast, **over: Any) -> Run:
+    """The run of the picture after it went back, but for one host that could not be brought back."""
+    run = make_middle(cast, **over)
+    for batch in (2, 1):
+        keys = [(f"s{place}", f"回退：{TITLES[place - 1]}") for place in range(8, 0, -1)]
+        make_journal(run, keys, [batch], "back")
+        for key, _title in keys:
+            settle(run, batch, key, phase="back", seconds=20)
+    run.steps.get(batch=2, key="s5", phase="back").cells.filter(host__ordinal=3).update(state="failed")
+    run.hosts.filter(batch__lte=2).update(state="back")
+    run.hosts.filter(ordinal=3).update(
+        state="stuck", words="回退「装补丁」没有做成：旧包不在缓存里。登录主机装回 3.0.15，再起服务"
+    )
+    run.hosts.filter(batch=3).update(state="left")
+    Run.objects.filter(id=run.id).update(
+        state="failed", phase="back", ended_at=now(), cause="陈航 决定整体回退：登录不通"
+    )
+    run.refresh_from_db()
+    return run
+
+
+def make_big(cast: Cast) -> Run:
+    """50 hosts by 20 steps, half of the second batch at work."""
+    run = make_fleet(cast, (5, 45), make_steps(tuple(f"第 {n} 步" for n in range(1, 21))), state="running")
+    run.started_at = run.window_from
+    run.save()
+    settle_all(run, 1, begun=run.window_from)
+    settle_all(run, 2, until="s9")
+    settle(run, 2, "s10", {n: "done" if n < 30 else "started" for n in range(6, 51)})
+    run.hosts.filter(batch=2).update(state="running", changed=True)
+    return run
 
 
 def make_middle(cast: Cast, **over: Any) -> Run:

@@ -9,7 +9,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Cast
-from tests.execution.fleet_rows import make_fleet, make_journal, make_middle, make_steps, say, settle, settle_all
+from tests.execution.fleet_rows import (
+    make_fleet,
+    make_journal,
+    make_middle,
+    make_steps,
+    make_waiting,
+    say,
+    settle,
+    settle_all,
+)
 from tests.execution.test_pages import make_run
 from weilu.execution.grid import reading
 from weilu.execution.masking import known_secrets
@@ -87,14 +96,7 @@ def test_what_comes_after_a_failure_was_not_carried_out_on_that_host(cast: Cast)
 
 
 def test_a_step_by_people_stands_on_each_host_of_its_batch(cast: Cast) -> None:
-    steps = [
-        *make_steps(("备份",)),
-        {"key": "s2", "kind": "manual", "title": "切负载", "with": {"words": "切走"}, "seconds": 600},
-    ]
-    run = make_fleet(cast, (2,), steps, state="running")
-    settle(run, 1, "s1")
-    run.steps.filter(key="s2").update(state="asks", started_at=now())
-    run.hosts.update(state="running")
+    run = make_waiting(cast)
     assert [cells[1] for cells in rows_of(page_of(cast, run)).values()] == [("watch", "切负载 · 等人做")] * 2
 
     run.steps.filter(key="s2").update(state="done", ended_at=now())

@@ -9,7 +9,7 @@ class ExecutionConfig(AppConfig):
         from weilu.evidence.reach import Place, hold_words
         from weilu.execution.about import about_run
         from weilu.execution.holding import held_by_runs
-        from weilu.execution.models import Run, RunEvent, RunStep
+        from weilu.execution.models import Cell, Run, RunEvent, RunHost, RunStep
         from weilu.execution.steps import FACT_TITLES
         from weilu.process.vocabulary import register_facts
         from weilu.systems.holding import register_hold
@@ -19,6 +19,8 @@ class ExecutionConfig(AppConfig):
             Place(Run, "item__uid", ("plan", "cause")),
             Place(RunStep, "run__item__uid", ("words", "result"), "evidence"),
             Place(RunEvent, "run__item__uid", ("text",)),
+            Place(RunHost, "run__item__uid", ("words",)),
+            Place(Cell, "step__run__item__uid", ("words", "result")),
         )
         register_facts(FACT_TITLES)
         register_hold(held_by_runs)

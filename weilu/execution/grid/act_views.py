@@ -1,7 +1,6 @@
 """What people do on the page of a run on hosts: each act is one POST; a refusal comes back with all that was typed."""
 
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,14 +12,14 @@ from django.views.decorators.http import require_POST
 from weilu.accounts.models import Person
 from weilu.execution.actions import cancel_run
 from weilu.execution.asking import fetch_run, number, reader
-from weilu.execution.grid.acts import engine
+from weilu.execution.fleet import actions as fleet
 from weilu.execution.grid.views import show
 from weilu.execution.models import Run
 from weilu.kernel.refused import NotVisible, Refused
 from weilu.kernel.rights import SIGNED_IN, right
 
 MOST_FILES, LARGEST = 5, 20_000_000  # files of evidence, and bytes of each
-Do = Callable[[ModuleType, Person, Run, HttpRequest], Any]
+Do = Callable[[Person, Run, HttpRequest], Any]
 
 
 def _answers(request: HttpRequest) -> dict[int, str]:
@@ -48,19 +47,17 @@ def _words(request: HttpRequest, name: str = "words") -> str:
 
 
 ACTS: Mapping[str, Do] = {
-    "pause": lambda fleet, by, run, request: fleet.pause_run(by, run),
-    "resume": lambda fleet, by, run, request: fleet.resume_run(by, run, why=_words(request, "why")),
-    "cancel": lambda fleet, by, run, request: cancel_run(by, run),
-    "back": lambda fleet, by, run, request: fleet.go_back(by, run, why=_words(request, "why")),
-    "retry": lambda fleet, by, run, request: fleet.retry_failed(by, run),
-    "end": lambda fleet, by, run, request: fleet.end_run(by, run, why=_words(request, "why")),
-    "dead": lambda fleet, by, run, request: fleet.declare_dead(by, run),
-    "judge": lambda fleet, by, run, request: fleet.answer_hosts(by, run, answers=_answers(request)),
-    "manual": lambda fleet, by, run, request: fleet.confirm_manual(
-        by, run, words=_words(request), evidence=_files(request)
-    ),
-    "sign": lambda fleet, by, run, request: fleet.sign_wait(by, run, words=_words(request)),
-    "brought": lambda fleet, by, run, request: fleet.confirm_back(
+    "pause": lambda by, run, request: fleet.pause_run(by, run),
+    "resume": lambda by, run, request: fleet.resume_run(by, run, why=_words(request, "why")),
+    "cancel": lambda by, run, request: cancel_run(by, run),
+    "back": lambda by, run, request: fleet.go_back(by, run, why=_words(request, "why")),
+    "retry": lambda by, run, request: fleet.retry_failed(by, run),
+    "end": lambda by, run, request: fleet.end_run(by, run, why=_words(request, "why")),
+    "dead": lambda by, run, request: fleet.declare_dead(by, run),
+    "judge": lambda by, run, request: fleet.answer_hosts(by, run, answers=_answers(request)),
+    "manual": lambda by, run, request: fleet.confirm_manual(by, run, words=_words(request), evidence=_files(request)),
+    "sign": lambda by, run, request: fleet.sign_wait(by, run, words=_words(request)),
+    "brought": lambda by, run, request: fleet.confirm_back(
         by, run, ordinal=number(_words(request, "host")), words=_words(request)
     ),
 }
@@ -70,11 +67,11 @@ ACTS: Mapping[str, Do] = {
 @require_POST
 def act(request: HttpRequest, uid: str, name: str) -> HttpResponse:
     """Do what a button of the page says, and return to the page as it stood."""
-    run, fleet = fetch_run(request, uid, without_plan=True), engine()
-    if not run.on_hosts or fleet is None or name not in ACTS:
+    run = fetch_run(request, uid, without_plan=True)
+    if not run.on_hosts or name not in ACTS:
         raise NotVisible(uid)
     try:
-        ACTS[name](fleet, reader(request), run, request)
+        ACTS[name](reader(request), run, request)
     except Refused as refused:
         return show(
             request, fetch_run(request, uid, without_plan=True), refused=refused, act=name, answers=_answers(request)

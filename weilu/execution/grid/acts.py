@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from types import ModuleType
 
 from django.utils.translation import gettext as _
 
@@ -15,14 +13,6 @@ from weilu.execution.masking import mask
 from weilu.execution.models import Cell, Run
 
 SILENT = 60  # seconds after which a machine that holds a run may be declared dead
-
-
-def engine() -> ModuleType | None:
-    """The acts on runs on hosts, where this installation has them."""
-    try:
-        return import_module("weilu.execution.fleet.actions")
-    except ModuleNotFoundError:
-        return None
 
 
 @dataclass(frozen=True)
@@ -65,9 +55,9 @@ def offered(run: Run, facts: Facts) -> list[Act]:
         found.append(Act("dead", _("工作机已停"), "server-2", _dead(run, facts)))
     if resting:
         found.append(Act("resume", _("继续"), "player-play", _resume(facts), why=run.paused_by_id is None))
-    if run.state in (Run.State.QUEUED, Run.State.RUNNING) and run.paused_by_id is None and forward:
+    if run.state in (Run.State.QUEUED, Run.State.RUNNING) and run.paused_by_id is None:
         found.append(Act("pause", _("暂停"), "player-pause", _pause(facts)))
-    if resting and forward and facts.failed:
+    if resting and forward and facts.counts.again:
         found.append(Act("retry", _("重试失败的"), "refresh", _retry(facts)))
     if resting and forward:
         found.append(Act("end", _("到此为止"), "flag", _end(facts), why=True))
@@ -110,7 +100,7 @@ def _resume(facts: Facts) -> str:
 
 
 def _retry(facts: Facts) -> str:
-    number = len(facts.failed)
+    number = facts.counts.again
     return _("只重做失败的 %(n)d 台：%(names)s，约 %(span)s。其余主机不动。") % {
         "n": number, "names": _names(facts.failed, number), "span": about(facts.again),
     }  # fmt: skip

@@ -24,6 +24,7 @@ class Counts:
     stuck: int = 0
     back: int = 0  # brought back, whether after a failure or with all others
     left: int = 0
+    again: int = 0  # failed, and as they were before: can be tried again
     changed: int = 0  # and not back
 
     @property
@@ -42,6 +43,7 @@ def count(tallies: Sequence[Tally]) -> Counts:
         size=sum(one.number for one in tallies), waiting=of("waiting"), running=of("running", "returning"),
         done=of("done"),
         failed=sum(one.number for one in tallies if one.failed), stuck=of("stuck"), back=of("back"), left=of("left"),
+        again=sum(one.number for one in tallies if one.failed and one.state in ("back", "left")),
         changed=sum(one.number for one in tallies if one.changed and one.state not in ("back", "stuck")),
     )  # fmt: skip
 

@@ -1,10 +1,10 @@
 """What is expected of a run: how long the rest takes, how long its way back. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
-from typing import Any
 
+from weilu.execution.fleet.orders import Orders
 from weilu.execution.grid.batches import Batch
 from weilu.execution.grid.pace import Pace
 from weilu.execution.grid.reading import StepRow
@@ -15,7 +15,7 @@ class Estimate:
     """Seconds of what is to come at the instant `at`, from the steps that are behind the run."""
 
     def __init__(
-        self, orders: Mapping[str, Any], steps: Sequence[StepRow], columns: Sequence[Column], batches: Sequence[Batch],
+        self, orders: Orders, steps: Sequence[StepRow], columns: Sequence[Column], batches: Sequence[Batch],
         at: datetime,
     ) -> None:  # fmt: skip
         self.steps, self.batches, self.at = steps, batches, at

@@ -7,7 +7,6 @@ from statistics import mean
 
 from weilu.execution.grid.reading import StepRow
 
-BY_PEOPLE = ("manual", "signature")
 OVER = ("done", "failed", "skipped")
 LEAST_BACK = 120  # seconds kept for the way back, whatever it is expected to take
 

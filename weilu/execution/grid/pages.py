@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Person
 from weilu.execution.clocks import Bar, about, bar_of, span, window_left
 from weilu.execution.grid import reading, shape
-from weilu.execution.grid.acts import Act, Facts, Waiting, engine, offered, waiting_for
+from weilu.execution.grid.acts import Act, Facts, Waiting, offered, waiting_for
 from weilu.execution.grid.batches import Batch, Counts, Heads, count
 from weilu.execution.grid.estimate import Estimate
 from weilu.execution.grid.panel import Panel, panel_of
@@ -89,6 +89,14 @@ class GridView:
             found += [(row.id, row.mark) for row in group.rows]
         return "-".join(f"{name}.{value}" for name, value in found)
 
+    def offers(self, act: str) -> bool:
+        """Whether the page has the form of this act."""
+        answers = {"asks": "judge", "manual": "manual", "signature": "sign"}
+        waits = self.waiting is not None and self.may_answer and answers[self.waiting.kind] == act
+        return (
+            waits or act in {one.name for one in self.acts} or (act == "brought" and bool(self.stuck) and self.may_act)
+        )
+
     @property
     def cause(self) -> str:
         return mask(self.run.cause)
@@ -159,7 +167,7 @@ class _Reading:
         asks = {cell.host_id for cell in self.asking}
         opening = Opening(self.host.ordinal if self.host else 0, self.asked.query)
         rows = Rows(self.columns, self.steps, self.times, opening, live=run.live)
-        may_act = engine() is not None and _holds(person, "engineer", run)
+        may_act = _holds(person, "engineer", run)
         helpers = list(Person.objects.holding(waiting.role, run.owner)) if waiting else []
         begin = next((row for row in self.steps if row.batch is None), None)
         return GridView(
@@ -198,8 +206,11 @@ class _Reading:
         undone = sum(column.undone for column in self.columns)
         if not undone:
             return _("方案没有回退步骤")
+        lasting = sum(column.lasts for column in self.columns)
         rehearsed = [fact for fact in facts if fact.key == "rehearsal.matched" and fact.holds]
-        told = {"n": undone, "span": about(self.estimate.back())}
+        told = {"n": undone, "lasting": lasting, "span": about(self.estimate.back())}
+        if lasting:
+            return _("%(n)d 步可回退，%(lasting)d 步不能，约 %(span)s") % told
         if not rehearsed:
             return _("%(n)d 步可回退，约 %(span)s") % told
         return _("%(day)s 演练过，约 %(span)s") % (told | {"day": f"{rehearsed[-1].at.astimezone(SHANGHAI):%m-%d}"})
@@ -217,7 +228,7 @@ class _Reading:
         facts = Facts(
             counts=self.counts, batch=going.name if going else "", in_batch=going.counts.open if going else 0,
             acting=acting, step_left=self.estimate.step_left(), left=left, back=self.estimate.back(),
-            again=self.estimate.again(len(again)), window_left=window_left(self.run, self.at), failed=again,
+            again=self.estimate.again(self.counts.again), window_left=window_left(self.run, self.at), failed=again,
             changed=reading.changed(self.run), silent=self._silent(),
         )  # fmt: skip
         return offered(self.run, facts)

@@ -28,8 +28,13 @@ def show(
     request: HttpRequest, run: Run, *, refused: Refused | None = None, act: str = "",
     answers: Mapping[int, str] | None = None,
 ) -> HttpResponse:  # fmt: skip
-    """The whole page; after a refusal with what was typed, the sentence beside the button that was pressed."""
+    """The whole page; after a refusal with what was typed, the sentence beside the button that was pressed.
+
+    Where the reader's page has no such button, the refusal is raised: its own page says who can act.
+    """
     view = grid_view(run, reader(request), asked(request), now())
+    if refused and not view.offers(act):
+        raise refused
     shown = {"view": view, "refused": refused, "refused_act": act, "typed": request.POST, "answers": answers or {}}
     return render(request, "execution/grid.html", shown, status=409 if refused else 200)
 
