@@ -12,13 +12,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from weilu.execution import lease
-from weilu.execution.fleet import attempt, journal, keys, orders, rules
+from weilu.execution.fleet import attempt, bundle, journal, keys, orders, rules
+from weilu.execution.masking import mask
 from weilu.execution.models import Cell, Run, RunHost, RunStep
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 
 State = Cell.State
-MOST_LOOKS = 6  # attempts on one host in one step, looks among them, before a person is asked
+MOST_LOOKS = 9  # attempts on one host in one step, looks among them, before a person is asked
 BEYOND = timedelta(minutes=12)  # what a call may take beyond its step: the lock of the host, the connection
 PROBED = "（中断后由主机的状态得知）"
 
@@ -30,11 +31,9 @@ def begin(run: Run, step: RunStep, hosts: Sequence[RunHost], verb: str, words: s
 
 
 def intend(run: Run, step: RunStep, hosts: Sequence[RunHost], verb: str, words: str = "") -> None:
-    changing = verb == "do" and journal.undoes(run, step.key)
+    step.result = step.result | {"verb": verb}
+    changing = verb in ("do", "enter") and journal.undoes(run, step.key)
     journal.begin(run, step, hosts, verb, changing=changing, words=words)
-    if step.result.get("verb") != verb:
-        step.result = step.result | {"verb": verb}
-        RunStep.objects.filter(id=step.id).update(result=step.result)
 
 
 def launch(run: Run, step: RunStep) -> None:
@@ -45,6 +44,11 @@ def launch(run: Run, step: RunStep) -> None:
     verb = step.result["verb"]
     try:
         opened = keys.opened(run, [cell.host.entry for cell in cells], folder, told["seconds"])
+        if verb == "play" or (verb == "check" and told["kind"] == "bundle"):
+            entries = [(cell.host.ordinal, cell.host.entry) for cell in cells]
+            name = bundle.call_of(run.number, step.ordinal)
+            bundle.start(folder, told, entries, opened, name, check=verb == "check")
+            return
         call = attempt.Call(
             run=str(run.uid), verb=verb, hosts=[_order(run, step, told, cell) for cell in cells],
             artefacts=artefacts_of(told), forks=run.plan["batches"]["at_once"], opened=opened,
@@ -64,10 +68,13 @@ def _order(run: Run, step: RunStep, told: orders.Step, cell: Cell) -> attempt.Or
     host = cell.host
     name = f"{step.batch}/{step.phase}/{step.key}"
     back = told["back"] if isinstance(told["back"], dict) else None
+    options = told["with"]
+    if told["kind"] == "bundle":
+        options = bundle.options(told, bundle.call_of(run.number, step.ordinal), cell.result.get("outcome"))
     order = {
         "run": run.number, "host": host.entry["uid"], "token": [host.turn or 0, run.fence, step.ordinal, step.attempt],
         "key": name, "of": f"{step.batch}/{Run.Phase.FORWARD}/{step.key}" if step.phase == Run.Phase.BACK else "",
-        "kind": told["kind"], "with": told["with"], "back": back, "seconds": told["seconds"],
+        "kind": told["kind"], "with": options, "back": back, "seconds": told["seconds"],
     }  # fmt: skip
     return attempt.Order(host.ordinal, host.entry, base64.b64encode(json.dumps(order).encode()).decode())
 
@@ -76,6 +83,8 @@ def artefacts_of(told: orders.Step) -> list[str]:
     """The files a call needs on the host, each once."""
     sources = [told["with"], told["with"].get("probe"), told["back"]]
     found = [one["sha256"] for one in sources if isinstance(one, dict) and "sha256" in one]
+    if told["kind"] == "bundle":
+        found.remove(told["with"]["sha256"])  # it plays here; only what brings its work back goes to the host
     return sorted(set(found)) if told["kind"] != "package" else []
 
 
@@ -117,7 +126,7 @@ def _read(run: Run, step: RunStep, folder: Path, cells: Sequence[Cell], *, over:
         elif found.lost:
             _lost(step, cell, bool(found.lost["begun"]), str(found.lost["why"]))
         elif never:
-            cell.todo = "probe" if step.probing else "do"
+            cell.todo = _once_more(step, cell)
         elif over:
             _lost(step, cell, True, _("执行中断，没有结果"))
         if cell.state != State.STARTED:
@@ -129,9 +138,24 @@ def _read(run: Run, step: RunStep, folder: Path, cells: Sequence[Cell], *, over:
     return bool(read)
 
 
+def _once_more(step: RunStep, cell: Cell) -> str:
+    """The call was committed and never made: the same again, nothing of it has happened."""
+    verb = step.result.get("verb")
+    return str(verb) if verb in ("probe", "play", "leave") else "do"
+
+
 def _told(run: Run, step: RunStep, cell: Cell, answer: dict[str, Any]) -> None:
-    """A result from the host itself."""
-    if answer.get("lost"):
+    """A result from the host itself, or of the sandbox for it."""
+    verb = step.result.get("verb")
+    if verb == "enter" and answer["ok"] and not answer["result"].get("already"):
+        cell.todo, cell.result = "play", {}
+    elif verb == "play":
+        cell.todo, cell.result = "leave", {"outcome": {"ok": answer["ok"], "sentence": mask(answer["sentence"])}}
+    elif verb == "check" and "would" in answer:
+        _settle(cell, State.DONE, "", {"would": answer["would"][:200], "rehearsed": True, "back": ""})
+    elif verb == "check" and "sentence" in answer and not answer["ok"]:
+        _settle(cell, State.FAILED, answer["sentence"], {"untouched": True})
+    elif answer.get("lost"):
         _look_again(cell, answer["sentence"])
     elif step.probing:
         _shown(run, step, cell, answer)
@@ -165,6 +189,9 @@ def _shown(run: Run, step: RunStep, cell: Cell, answer: dict[str, Any]) -> None:
 
 
 def _lost(step: RunStep, cell: Cell, begun: bool, why: str) -> None:
+    if step.result.get("verb") == "enter" and begun:
+        cell.todo = "do"  # nothing of the bundle has been played; whoever comes in next shuts this call out
+        return
     if begun or step.probing:
         _look_again(cell, why)
         return
@@ -176,7 +203,7 @@ def _look_again(cell: Cell, why: str) -> None:
     if cell.attempt >= MOST_LOOKS:
         _settle(cell, State.ASKS, _("几次查看都没有得到主机的回答：%(why)s") % {"why": _short(why)}, {})
     else:
-        cell.todo = "probe"
+        cell.todo = "leave" if cell.result.get("outcome") else "probe"
 
 
 def _short(why: str) -> str:
@@ -200,7 +227,11 @@ def _next(run: Run, step: RunStep) -> bool:
     elif undone := [cell.host for cell in cells if cell.state == State.STARTED and cell.todo == "do"]:
         verb = "back" if step.phase == Run.Phase.BACK else "check" if run.purpose == Run.Purpose.REHEARSE else "do"
         words = _("%(count)d 台没有做过这一步，现在做") % {"count": len(undone)}
-        begin(run, step, undone, verb, words)
+        begin(run, step, undone, first_verb(run, step, verb), words)
+    elif entered := [cell.host for cell in cells if cell.state == State.STARTED and cell.todo == "play"]:
+        begin(run, step, entered, "play", _("剧本在隔离环境里执行，%(count)d 台") % {"count": len(entered)})
+    elif played := [cell.host for cell in cells if cell.state == State.STARTED and cell.todo == "leave"]:
+        begin(run, step, played, "leave", _("剧本已结束，%(count)d 台记下结果") % {"count": len(played)})
     elif any(cell.state == State.ASKS for cell in cells):
         journal.ask(run, step, cells)
     elif all(cell.state in (State.DONE, State.FAILED, State.SKIPPED) for cell in cells):
@@ -208,6 +239,12 @@ def _next(run: Run, step: RunStep) -> bool:
     else:
         raise RuntimeError(f"{run.number} {step.key}: a host is in no call and has no next one")
     return True
+
+
+def first_verb(run: Run, step: RunStep, verb: str) -> str:
+    """The first call of a step: a bundle is let in before it plays; the rest is done at once."""
+    enters = verb == "do" and orders.step_of(run.plan, step.key)["kind"] == "bundle"
+    return "enter" if enters else verb
 
 
 @transaction.atomic

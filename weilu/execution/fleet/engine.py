@@ -82,8 +82,7 @@ def _begin(run: Run, step: RunStep) -> bool:
     told = orders.step_of(run.plan, step.key)
     if told["kind"] in orders.BY_PEOPLE:
         return _by_people(run, step, told)
-    verb = "check" if run.purpose == Run.Purpose.REHEARSE else "do"
-    calls.begin(run, step, hosts, verb)
+    calls.begin(run, step, hosts, _forward(run, step))
     return True
 
 
@@ -127,10 +126,13 @@ def _begin_batch(run: Run, batch: int) -> bool:
         told = orders.step_of(run.plan, first.key)
         if told["kind"] in orders.BY_PEOPLE:
             return _by_people(run, first, told)
-        verb = "check" if run.purpose == Run.Purpose.REHEARSE else "do"
-        calls.intend(run, first, hosts, verb)
+        calls.intend(run, first, hosts, _forward(run, first))
     calls.launch(run, first)
     return True
+
+
+def _forward(run: Run, step: RunStep) -> str:
+    return "check" if run.purpose == Run.Purpose.REHEARSE else calls.first_verb(run, step, "do")
 
 
 def _window_over(run: Run, at: datetime) -> bool:

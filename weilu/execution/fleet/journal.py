@@ -54,7 +54,7 @@ def begin(run: Run, step: RunStep, hosts: Sequence[RunHost], verb: str, *, chang
     step.attempt, step.state, step.probing = step.attempt + 1, RunStep.State.STARTED, verb == "probe"
     step.machine, step.boot = lease.machine(), lease.boot_id()
     step.started_at = step.started_at or now()
-    step.save(update_fields=["attempt", "state", "probing", "machine", "boot", "started_at"])
+    step.save(update_fields=["attempt", "state", "probing", "machine", "boot", "started_at", "result"])
     known = {cell.host_id: cell for cell in step.cells.filter(host__in=hosts)}
     Cell.objects.bulk_create(Cell(step=step, host=host) for host in hosts if host.id not in known)
     for cell in known.values():
@@ -68,7 +68,7 @@ def begin(run: Run, step: RunStep, hosts: Sequence[RunHost], verb: str, *, chang
 def take_over(run: Run, step: RunStep, lines: Sequence[Line], cells: Iterable[Cell], ended: Iterable[Cell]) -> None:
     """What hosts said since the last look, how far it was read, and the cells that told their end by it."""
     tell(run, step.key, lines, lease_until=now() + lease.LEASE)
-    Cell.objects.bulk_update(cells, ["seen", "todo"])
+    Cell.objects.bulk_update(cells, ["seen", "todo", "result"])
     Cell.objects.bulk_update(ended, ["state", "words", "result", "todo", "ended_at"])
 
 

@@ -169,7 +169,7 @@ def _http(told: Step, artefacts: set[str], wrong: Wrong) -> None:
 
 
 def _bundle(told: Step, artefacts: set[str], wrong: Wrong) -> None:
-    _only(told, wrong, "sha256", "playbook", "variables")
+    _only(told, wrong, "sha256", "playbook")
     _file_of(told, artefacts, wrong)
     if not isinstance(told.get("playbook"), str) or not re.fullmatch(r"[\w./-]{1,200}\.ya?ml", told["playbook"]):
         raise wrong(_("剧本的文件名写得不对"))

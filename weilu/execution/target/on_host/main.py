@@ -2,11 +2,13 @@
 
 import json
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..place import Failed, say, shown
+from .bundle import BUNDLE, enter, leave, passes
 from .fence import Fence
 from .file import FILE
 from .http import HTTP
@@ -17,7 +19,9 @@ from .script import SCRIPT
 from .service import SERVICE
 
 RESULT = "WEILU-RESULT "
-KINDS: dict[str, Kind] = {"package": PACKAGE, "service": SERVICE, "file": FILE, "script": SCRIPT, "http": HTTP}
+KINDS: dict[str, Kind] = {
+    "package": PACKAGE, "service": SERVICE, "file": FILE, "script": SCRIPT, "http": HTTP, "bundle": BUNDLE,
+}  # fmt: skip
 AFTER_SECONDS = 300  # beyond the step's own limit and the wait for the lock
 
 
@@ -84,7 +88,7 @@ def probe(order: Order, kind: Kind, fence: Fence) -> dict[str, Any]:
 
 
 def _shows_back(order: Order, kind: Kind, before: dict[str, Any]) -> str:
-    if order.kind == "script":  # that its probe no longer says done does not prove that its way back ended
+    if order.kind in ("script", "bundle"):  # that its probe no longer says done does not prove that its way back ended
         return "unknown"
     return "done" if kind.is_back(order, before) else "undone"
 
@@ -105,6 +109,10 @@ def act(verb: str, order: Order) -> dict[str, Any]:
     fence = Fence(order.host, order.run, order.token)
     try:
         with fence.entered():
+            if verb == "enter":
+                return enter(order, fence, Path(sys.argv[0]).read_bytes())
+            if verb == "leave":
+                return leave(order, fence)
             return {"do": do, "back": back, "probe": probe}[verb](order, kind, fence)
     except OSError as problem:
         if fence.begun:
@@ -113,7 +121,12 @@ def act(verb: str, order: Order) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """`host-do|host-back|host-probe|host-check FOLDER ORDER`: prints lines, then one line with the result."""
+    """`host-do|back|probe|check|enter|leave FOLDER ORDER`: prints lines, then one line with the result.
+
+    `host-fence CALL COMMAND …` runs one command of a bundle's call instead.
+    """
+    if arguments[0] == "host-fence":
+        return passes(arguments[1], arguments[2:])
     verb, folder, text = arguments
     order = read_order(text, Path(folder))
     signal.alarm(order.seconds + AFTER_SECONDS)

@@ -1,0 +1,92 @@
+"""A step that is an uploaded bundle: let in on each host, played in the sandbox, shut out again.
+
+Three calls in one step. Between the first and the last every command of the bundle passes the host's fence; a worker
+that takes over raises it, and what an older sandbox still sends is refused there.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from weilu.execution.ansible import helper
+from weilu.execution.bundles import sandbox
+from weilu.execution.bundles.keeping import lay_out
+from weilu.execution.target.on_host.bundle import PROGRAM
+from weilu.kernel.canonical import sha256_hex
+from weilu.vault.opening import Opened
+
+NAMES = "bundle.json"
+BEYOND = {
+    "time": gettext_noop("时限"), "memory": gettext_noop("内存"), "processes": gettext_noop("进程数"),
+    "output": gettext_noop("输出"),
+}  # fmt: skip
+Entries = Sequence[tuple[int, dict[str, Any]]]  # ordinal in the run, frozen entry
+
+
+def call_of(run: str, ordinal: int) -> str:
+    """The name of the call on each host, by which its commands are known there."""
+    return f"{run}-{ordinal}"
+
+
+def options(told: dict[str, Any], call: str, outcome: dict[str, Any] | None) -> dict[str, Any]:
+    """What the program on the host is told when a bundle comes in or goes."""
+    return {"call": call, "fence": sha256_hex(helper()), "outcome": outcome}
+
+
+def start(folder: Path, told: dict[str, Any], entries: Entries, opened: Opened, call: str, *, check: bool) -> None:
+    """Let the sandbox go; returns at once. Raises Refused where it cannot be kept apart."""
+    names = frozenset(entry["name"] for _ordinal, entry in entries)
+    lay_out(told["with"]["sha256"], folder / "content", told["with"]["playbook"], names)
+    (folder / NAMES).write_text(json.dumps({str(ordinal): entry["name"] for ordinal, entry in entries}))
+    places = [
+        sandbox.Place(one["name"], one["address"], one["port"], one["user"], one["key"], one["python"])
+        for _ordinal, one in entries
+    ]
+    fence = "" if check else f"/usr/bin/python3 {_home(entries)}/{PROGRAM} host-fence {call}"
+    limits = sandbox.Limits(seconds=told["seconds"])
+    sandbox.begin(
+        folder, folder / "content", told["with"]["playbook"], places, opened.socket, fence, check=check, limits=limits
+    )
+
+
+def _home(entries: Entries) -> str:
+    """Where the fence lies on the hosts, as a shell there reads it."""
+    root = all(entry["user"] == "root" for _ordinal, entry in entries)
+    return "/var/lib/weilu" if root else "~/.weilu"
+
+
+def plays(folder: Path) -> bool:
+    """Whether this attempt is a sandbox's."""
+    return (folder / NAMES).exists()
+
+
+def heard(folder: Path, ordinal: int) -> tuple[list[str], dict[str, Any]]:
+    """The lines about one host so far, and how it ended once the sandbox is over: `{"ok", "sentence", "would"}`."""
+    name = json.loads((folder / NAMES).read_text())[str(ordinal)]
+    rows = [row for row in sandbox.told(folder) if row.get("host") == name and row.get("task")]
+    lines = [line for row in rows for line in _lines(row)]
+    over = sandbox.outcome(folder)
+    if not over:
+        return lines, {}
+    bad = next((row for row in rows if row.get("state") in ("failed", "unreachable")), None)
+    if over.get("why"):
+        what = BEYOND.get(str(over["why"]), str(over["why"]))
+        return lines, {"ok": False, "sentence": _("剧本超过%(what)s的限制，已结束") % {"what": _(what)}}
+    if bad:
+        said = {"task": str(bad["task"])[:60], "words": str(bad.get("words", ""))[:200]}
+        return lines, {"ok": False, "sentence": _("剧本的「%(task)s」失败：%(words)s") % said}
+    ended = any(row.get("host") == name and row.get("state") == "sum" for row in sandbox.told(folder))
+    if not ended and over["rc"] != 0:
+        return lines, {"ok": False, "sentence": _("剧本没有在这台主机上执行完")}
+    changed = [line for row in rows if row.get("state") == "changed" for line in _lines(row)]
+    return lines, {"ok": True, "sentence": "", "would": changed}
+
+
+def _lines(row: dict[str, Any]) -> list[str]:
+    said = f"{row['task']}：{row.get('state', '')}"
+    more = [*str(row.get("words", "")).splitlines()[:20], *str(row.get("diff", "")).splitlines()[:60]]
+    return [said[:300], *(line[:300] for line in more)]
