@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Router, Schema
 from pydantic import AwareDatetime
 
@@ -14,7 +15,7 @@ from weilu.changes import actions as changes
 from weilu.changes.queries import change_of
 from weilu.execution import actions as execution
 from weilu.execution.models import Run
-from weilu.kernel.refused import NotVisible
+from weilu.kernel.refused import NotVisible, Refused
 from weilu.notify import actions as notify
 from weilu.notify.models import Notice
 from weilu.process import actions as process
@@ -52,7 +53,10 @@ class ReturnAct(Signing):
 
 
 class NewChange(Schema):
-    installation: UUID
+    """Of an installation, or of hosts of a system: one of the two."""
+
+    installation: UUID | None = None
+    system: UUID | None = None
     title: str
     need: str
     follows: str = ""  # the uid of an earlier change that this one comes after
@@ -187,9 +191,9 @@ def return_item(request: HttpRequest, act: ReturnAct) -> Done:
 
 @router.post("/changes/request_change", response=Done)
 def request_change(request: HttpRequest, act: NewChange) -> Done:
-    installation = Installation.objects.select_related("system__owner").fetch(reader(request), act.installation)
     before = change_of(reader(request), act.follows) if act.follows else None
-    made = changes.request_change(reader(request), installation, title=act.title, need=act.need, follows=before)
+    place = place_named(request, act.installation, act.system)
+    made = changes.request_change(reader(request), place, title=act.title, need=act.need, follows=before)
     return _done(made.item)
 
 
@@ -312,6 +316,17 @@ def name_users(request: HttpRequest, act: UsersIn) -> Done:
     system = System.objects.select_related("owner").fetch(reader(request), act.system)
     systems.name_users(reader(request), system, [somebody(request, username) for username in act.people])
     return Done(uid=str(system.uid))
+
+
+def place_named(request: HttpRequest, installation: UUID | None, system: UUID | None) -> Installation | System:
+    """What a change is about; raises Refused unless exactly one is named, NotVisible where it is hidden."""
+    if installation is not None and system is None:
+        found: Installation = Installation.objects.select_related("system__owner").fetch(reader(request), installation)
+        return found
+    if system is not None and installation is None:
+        its_hosts: System = System.objects.select_related("owner").fetch(reader(request), system)
+        return its_hosts
+    raise Refused(_("写明一套应用，或一个系统（在它的主机上做）"), field="installation")
 
 
 def _item(request: HttpRequest, act: ItemAct) -> WorkItem:

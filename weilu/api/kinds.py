@@ -8,7 +8,7 @@ from ninja import Router, Schema
 from pydantic import AwareDatetime
 
 from weilu.accounts.reader import reader
-from weilu.api.acts import CriterionIn, Done, owner_named
+from weilu.api.acts import CriterionIn, Done, owner_named, place_named
 from weilu.changes import amendments, emergency_actions, standard_actions
 from weilu.changes.queries import change_of
 from weilu.systems.models import Installation
@@ -65,7 +65,10 @@ class Schedule(Schema):
 
 
 class NewEmergency(Schema):
-    installation: UUID
+    """Of an installation, or of hosts of a system: one of the two."""
+
+    installation: UUID | None = None
+    system: UUID | None = None
     title: str
     need: str
     reason: str
@@ -153,9 +156,9 @@ def schedule_standard(request: HttpRequest, act: Schedule) -> Done:
 
 @acts.post("/changes/request_emergency", response=Done)
 def request_emergency(request: HttpRequest, act: NewEmergency) -> Done:
-    given = act.dict(exclude={"installation"})
-    installation = _installation(request, act.installation)
-    return _done(emergency_actions.request_emergency(reader(request), installation, **given).item)
+    given = act.dict(exclude={"installation", "system"})
+    place = place_named(request, act.installation, act.system)
+    return _done(emergency_actions.request_emergency(reader(request), place, **given).item)
 
 
 @acts.post("/changes/take_normal_way", response=Done)

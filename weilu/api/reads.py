@@ -50,12 +50,16 @@ def change(request: HttpRequest, uid: UUID) -> dict[str, Any]:
         "turn": item.turn,
         "subject": item.subject,
         "system": str(item.system.uid),
-        "installation": str(found.change.installation.uid),
+        "installation": str(found.change.installation.uid) if found.change.installation else "",
         "needs": [{"number": need.number, "text": need.text, "digest": need.digest} for need in found.needs],
         "plans": [{"number": plan.number, "content": plan.content, "digest": plan.digest} for plan in found.plans],
         "gates": [{"key": gate.key, "open": gate.open, "words": gate.words} for gate in view.gates],
         "may_return_to": [step.key for step in view.targets],
-        "runs": [{"uid": str(run.uid), "number": run.number, "state": run.state} for run in found.runs],
+        "runs": [
+            {"uid": str(run.uid), "number": run.number, "state": run.state, "purpose": run.purpose}
+            for run in found.runs
+        ],
+        "files": [{"name": one.name, "sha256": one.sha256, "size": one.size} for one in found.files],
         **_of_kind(found),
     }
 

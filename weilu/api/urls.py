@@ -10,6 +10,7 @@ from weilu.api import (
     acts,
     documents,
     evidence,
+    fleet,
     flows,
     hand,
     hosts,
@@ -64,6 +65,7 @@ api.add_router("", documents.router)
 api.add_router("", documents.reads)
 api.add_router("", evidence.router, tags=["act"])
 api.add_router("", hosts.router)
+api.add_router("", fleet.router, tags=["act"])
 
 
 def _patterns() -> list[URLPattern]:

@@ -9,13 +9,16 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Person
 from weilu.changes import rules
 from weilu.changes.approval import check_item_approved, latest_plan, wants_amendment
+from weilu.changes.carried import acts_of
 from weilu.changes.kind import CHANGE, EMERGENCY
 from weilu.changes.models import Change, Feedback, NeedVersion, PlanTemplate, PlanVersion
-from weilu.changes.plan import Plan
+from weilu.changes.plan import HostPlan, Plan, is_on_hosts
 from weilu.changes.template import Template
 from weilu.evidence.actions import stage
 from weilu.execution.actions import order_run
 from weilu.execution.channel import Release, read_release
+from weilu.execution.fleet.actions import order_run_on_hosts
+from weilu.execution.fleet.start import check_rehearsed
 from weilu.execution.models import Run
 from weilu.kernel import text
 from weilu.kernel.actions import action
@@ -28,26 +31,27 @@ from weilu.process.flow import parse_flow
 from weilu.process.models import WorkItem
 from weilu.process.rules import check_turn
 from weilu.process.seats import doing
-from weilu.systems.models import Installation
+from weilu.systems.models import Installation, System
 
+ORDERED = ("version", "wheel", "sha256", "window_from", "window_to", "criteria", "way_back")
 NEED = Prepared(lambda: NeedVersion.objects.filter(change=slot("change")).order_by("-number")[:1])
 
 
 @action("changes.request_change")
 def request_change(
-    by: Person, installation: Installation, *, title: str, need: str, follows: Change | None = None
+    by: Person, place: Installation | System, *, title: str, need: str, follows: Change | None = None
 ) -> Change:
-    """Step 1: ask for a change of what is installed; the item goes on to the technical side.
+    """Step 1: ask for a change of an installation, or of hosts of a system; the item goes on to the technical side.
 
     `follows` is an earlier change that this one comes after: what was carried out is changed by a request of its own.
     """
-    check_may_request(by, installation)
-    return open_change(by, installation, CHANGE.key, "changes.normal", title=title, need=need, follows=follows)
+    check_may_request(by, place)
+    return open_change(by, place, CHANGE.key, "changes.normal", title=title, need=need, follows=follows)
 
 
 def open_change(
     by: Person,
-    installation: Installation,
+    place: Installation | System,
     kind: str,
     flow: str,
     *,
@@ -61,9 +65,10 @@ def open_change(
     """A new change of this kind, its request signed; part of an action, which has checked who may ask."""
     title = text.line(title, _("标题"), field="title", longest=100)
     need = text.prose(need, _("需求"), field="need")
-    if follows is not None and follows.item.owner_id != installation.owner_id:
+    if follows is not None and follows.item.owner_id != place.owner_id:
         raise Refused(_("不能接在别的单位的变更之后"), field="follows")
-    system = installation.system
+    installation = place if isinstance(place, Installation) else None
+    system = place.system if isinstance(place, Installation) else place
     item = open_item(
         by,
         system=system,
@@ -73,7 +78,7 @@ def open_change(
         flow=flow,
         facets={"running": system.running, "importance": system.importance},
         words="",
-        found_by=(installation.name, installation.host),
+        found_by=(installation.name, installation.host) if installation else (),
         priority=priority,
     )
     change = Change(item=item, installation=installation, follows=follows, template=template)
@@ -82,9 +87,9 @@ def open_change(
     return change
 
 
-def check_may_request(by: Person, installation: Installation) -> None:
+def check_may_request(by: Person, place: Installation | System) -> None:
     """Raises Refused unless a role towards the customer lets `by` ask for changes."""
-    if not by.may("changes.request", installation.owner_id):
+    if not by.may("changes.request", place.owner_id):
         raise Refused(_("发起变更需要申请人的角色"), help=_("系统管理员可以授予"), who="administrator")
 
 
@@ -134,6 +139,8 @@ def submit_plan(
     fact that rested on the older version falls away. Refused once a run has begun.
     """
     item, installation = hold(change), change.installation
+    if installation is None:
+        raise Refused(_("这项变更在主机上做，方案写主机、步骤和批次"), rules.APPROVED_AS_IS)
     version = text.code(version, _("目标版本"), field="version", longest=40)
     rules.check_newer(installation.version, version)
     rules.check_window(window_from, window_to, now())
@@ -193,10 +200,12 @@ def order_upgrade(by: Person, change: Change, *, turn: int) -> Run:
     plan = latest_plan(change)
     check_item_approved(item, plan.digest)
     content = plan.content
-    orders = {
-        key: content[key] for key in ("version", "wheel", "sha256", "window_from", "window_to", "criteria", "way_back")
-    }
-    run = order_run(by, item, change.installation, orders, plan.digest)
+    if is_on_hosts(content):
+        check_rehearsed(item, plan.digest)
+        run = order_run_on_hosts(by, item, content["orders"], plan.digest)
+    else:
+        orders = {key: content[key] for key in ORDERED}
+        run = order_run(by, item, change.place, orders, plan.digest)
     note(item, "run", _("开始执行 %(number)s") % {"number": run.number}, actor=by, link=f"/runs/{run.uid}/")
     return run
 
@@ -239,7 +248,7 @@ def back_to_design(by: Person, change: Change, turn: int) -> None:
     past = item.step and flow.place(item.step) > flow.place("design")
     if not past or flow.place(item.step) > flow.place("release") or not change.plans.exists():
         raise Refused(_("现在不是写方案的时候"), rules.APPROVED_AS_IS)
-    if Run.objects.filter(item=item, subject=item.subject).exists():
+    if acts_of(item).filter(subject=item.subject).exists():
         raise Refused(_("这一版方案已开始执行，不能再改。要改就先退回"), rules.APPROVED_AS_IS)
     if not Person.objects.holding("engineer", item.owner).filter(id=by.id).exists():
         raise Refused(_("改方案要由维护工程师办"), rules.APPROVED_AS_IS)
@@ -270,7 +279,7 @@ def keep_need(by: Person, change: Change, need: str) -> None:
     note(item, "file", _("需求第 %(number)d 版") % {"number": number}, actor=by, evidence=ref)
 
 
-def keep_plan(by: Person, change: Change, plan: Plan | Template) -> PlanVersion:
+def keep_plan(by: Person, change: Change, plan: Plan | HostPlan | Template) -> PlanVersion:
     """The next version of the plan, or of the template, frozen under its digest; part of an action."""
     number = change.plans.count() + 1
     content = dict(plan) | {"number": number}

@@ -8,6 +8,7 @@ from weilu.accounts.models import Person
 from weilu.changes import rules
 from weilu.changes.actions import hold
 from weilu.changes.approval import AMENDED, wants_amendment
+from weilu.changes.carried import acts_of
 from weilu.changes.kind import EMERGENCY
 from weilu.changes.models import AffectedDocument, Amendment, Change
 from weilu.evidence.actions import stage
@@ -50,7 +51,7 @@ def file_amendment(
     check_turn(turn, item.turn)
     if item.kind == EMERGENCY.key and of == Amendment.Of.NEED:
         raise Refused(_("紧急变更的需求在「补可行性分析」时写。这里只能改方案"), field="of")
-    runs = Run.objects.filter(item=item, subject=item.subject)
+    runs = acts_of(item).filter(subject=item.subject)
     live = next((run.number for run in runs if run.live), "")
     succeeded = runs.filter(state=Run.State.SUCCEEDED).exists()
     rules.check_may_amend(wants_amendment(change, of), live, succeeded)

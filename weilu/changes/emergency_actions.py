@@ -5,17 +5,17 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Organisation, Person
 from weilu.changes import rules
 from weilu.changes.actions import check_may_request, hold, open_change
+from weilu.changes.carried import acts_of
 from weilu.changes.chase import watch
 from weilu.changes.kind import CHANGE, EMERGENCY, STANDARD
 from weilu.changes.models import Change, Emergency, Policy
 from weilu.evidence.actions import stage
-from weilu.execution.models import Run
 from weilu.kernel import text, worktime
 from weilu.kernel.actions import action
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import iso, now
 from weilu.process.actions import change_flow, note
-from weilu.systems.models import Installation
+from weilu.systems.models import Installation, System
 
 OFFICE = worktime.Calendar()
 MOST_DAYS, MOST_HOURS = 60, 80
@@ -27,17 +27,15 @@ def policy_of(owner_id: int) -> Policy:
 
 
 @action("changes.request_emergency")
-def request_emergency(by: Person, installation: Installation, *, title: str, need: str, reason: str) -> Change:
+def request_emergency(by: Person, place: Installation | System, *, title: str, need: str, reason: str) -> Change:
     """Ask for a change that cannot wait, and say why: one approval, the act, then every other step.
 
     By when all of it is complete is set here, in working days by the customer's policy of today.
     """
-    check_may_request(by, installation)
+    check_may_request(by, place)
     reason = text.prose(reason, _("不能等的原因"), field="reason", longest=1000)
-    change = open_change(
-        by, installation, EMERGENCY.key, "changes.emergency", title=title, need=need, priority="urgent"
-    )
-    item, policy = change.item, policy_of(installation.owner_id)
+    change = open_change(by, place, EMERGENCY.key, "changes.emergency", title=title, need=need, priority="urgent")
+    item, policy = change.item, policy_of(place.owner_id)
     due = worktime.add(item.opened_at, policy.follow_up_days * OFFICE.day_minutes, OFFICE)
     emergency = Emergency.objects.create(
         change=change, owner=item.owner, reason=reason, opened_at=item.opened_at, due_at=due,
@@ -69,7 +67,7 @@ def take_normal_way(by: Person, change: Change, *, turn: int, reason: str) -> Ch
     engineer = Person.objects.holding("engineer", item.owner).filter(id=by.id).exists()
     if by.id != item.requester_id and not engineer and not item.seats.filter(person=by, open=True).exists():
         raise Refused(_("改走正常流程由申请人、维护工程师或现在办理的人决定"))
-    run = Run.objects.filter(item=item).order_by("id").first()
+    run = acts_of(item).order_by("id").first()
     if run is not None:
         raise Refused(_("执行 %(number)s 已经开始，要在这项变更里办完") % {"number": run.number}, rules.APPROVED_AS_IS)
     was, change.template, change.rerouted_at = item.kind, None, now()

@@ -7,6 +7,7 @@ from weilu.changes.models import (
     Emergency,
     Feedback,
     NeedVersion,
+    PlanFile,
     PlanTemplate,
     PlanVersion,
 )
@@ -16,6 +17,7 @@ PLACES = (
     Place(Change, "item__uid", ("analysis",)),
     Place(NeedVersion, "change__item__uid", ("text",), "evidence"),
     Place(PlanVersion, "change__item__uid", ("content",), "evidence"),
+    Place(PlanFile, "change__item__uid", ("name",), "evidence"),
     Place(Feedback, "change__item__uid", ("opinion",)),
     Place(PlanTemplate, "change__item__uid", ("reason",)),
     Place(Emergency, "change__item__uid", ("reason",)),

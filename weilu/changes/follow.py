@@ -6,15 +6,18 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
-from weilu.changes import rules
+from weilu.changes import host_sheet, rules
 from weilu.changes.amendments import documents_left
 from weilu.changes.approval import check_item_approved, latest_plan
+from weilu.changes.carried import acts_of
+from weilu.changes.host_plan import orders_of
 from weilu.changes.kind import CHANGES, EMERGENCY, NOTIFY_USERS, TEMPLATE
 from weilu.changes.models import Change, Emergency, PlanTemplate
+from weilu.changes.plan import is_on_hosts
 from weilu.changes.sheet import sheet_content
 from weilu.changes.standard_actions import end_template
 from weilu.evidence.actions import stage
-from weilu.execution.checks import REGISTER
+from weilu.execution.checks import ORDERS, REGISTER
 from weilu.execution.models import Run
 from weilu.kernel.events import subscribe
 from weilu.kernel.times import now
@@ -30,6 +33,7 @@ from weilu.records.models import RecordSheet, Side
 def subscribe_all() -> None:
     """Hear what rooms below announce; called once by `apps.py`."""
     REGISTER.update(dict.fromkeys(CHANGES, check_item_approved))
+    ORDERS.update(dict.fromkeys(CHANGES, orders_of))
     subscribe("process.step_entered", on_step_entered)
     subscribe("process.step_done", on_step_done)
     subscribe("process.item_closed", on_item_closed)
@@ -89,7 +93,7 @@ def on_signature_withdrawn(item: WorkItem, step: Step, opinion: Opinion) -> None
     """Raises Refused where the signature stands on a sheet already, or a run has begun under it."""
     if item.kind not in CHANGES:
         return
-    begun = Run.objects.filter(item=item, ordered_at__gt=opinion.at).order_by("id").first()
+    begun = acts_of(item).filter(ordered_at__gt=opinion.at).order_by("id").first()
     rules.check_may_take_back(step.form == "sheet", begun.number if begun else "")
 
 
@@ -112,8 +116,10 @@ def _notify_users(item: WorkItem) -> None:
     change = Change.objects.get(item=item)
     plan = latest_plan(change).content
     users = list(item.system.users.filter(is_active=True))
-    run = Run.objects.filter(item=item, subject=item.subject).order_by("-id")[0]
-    if run.state == Run.State.SUCCEEDED:
+    run = acts_of(item).filter(subject=item.subject).order_by("-id")[0]
+    if is_on_hosts(plan):
+        title, body = host_sheet.told_users(run, plan, item.system.name)
+    elif run.state == Run.State.SUCCEEDED:
         title = _("%(system)s已升级到 %(version)s") % {"system": item.system.name, "version": plan["version"]}
         body = plan["upgrade_notes"]
     else:
@@ -130,15 +136,11 @@ def _notify_users(item: WorkItem) -> None:
 
 @translation.override("zh-hans")
 def on_run_finished(run: Run) -> None:
-    """File criteria and results with the security office (CHG-5); tell the engineer how it ended."""
-    if run.item.kind not in CHANGES or run.live:
+    """File criteria and results with the security office (CHG-5); a rehearsal is nobody's acceptance."""
+    if run.item.kind not in CHANGES or run.live or run.purpose == Run.Purpose.REHEARSE:
         return
     item, plan = run.item, latest_plan(run.item.change).content
-    results = [{"title": row["title"], "path": row["path"], "expect": row["expect"]} for row in plan["criteria"]]
-    verdict = {
-        Run.State.SUCCEEDED: _("验收全部通过"),
-        Run.State.WENT_BACK: _("验收未通过，已回退到 %(version)s") % {"version": plan["version_from"]},
-    }.get(Run.State(run.state), _("执行没有完成"))
+    results, verdict = _accepted(plan, run)
     ref = stage(
         "changes.acceptance_filed",
         {"number": item.number, "run": run.number, "criteria": results, "verdict": verdict, "subject": run.subject},
@@ -148,10 +150,28 @@ def on_run_finished(run: Run) -> None:
     )
     record_fact(item, "acceptance.filed", run.subject, True, verdict, run.number, ref)
     office = Person.objects.holding("security_office", item.owner)
-    body = "\n".join(_("验收：%(title)s（GET %(path)s 应含「%(expect)s」）") % row for row in results)
+    body = "\n".join(_criterion(row) for row in results)
     title = _("%(number)s 验收备案：%(verdict)s") % {"number": item.number, "verdict": verdict}
     if office:
         tell(office, title, body, f"/runs/{run.uid}/", item.owner, str(item.uid), kind=COPY)
+
+
+def _accepted(plan: dict[str, Any], run: Run) -> tuple[list[dict[str, Any]], str]:
+    """The criteria that were set beforehand, and how it ended by them."""
+    if is_on_hosts(plan):
+        return host_sheet.checks(plan), host_sheet.verdict(run)
+    results = [{"title": row["title"], "path": row["path"], "expect": row["expect"]} for row in plan["criteria"]]
+    verdict = {
+        Run.State.SUCCEEDED: _("验收全部通过"),
+        Run.State.WENT_BACK: _("验收未通过，已回退到 %(version)s") % {"version": plan["version_from"]},
+    }.get(Run.State(run.state), _("执行没有完成"))
+    return results, verdict
+
+
+def _criterion(row: dict[str, Any]) -> str:
+    if "port" in row:
+        return _("验收：%(title)s（每台主机端口 %(port)s 的 %(path)s 应含「%(expect)s」）") % row
+    return _("验收：%(title)s（GET %(path)s 应含「%(expect)s」）") % row
 
 
 def on_sheet_signed(sheet: RecordSheet) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
+from weilu.changes.carried import acts_of
 from weilu.changes.kind import CHANGE
 from weilu.changes.models import Change
 from weilu.changes.queries import change_of
@@ -75,7 +76,7 @@ def about_change(reader: Person, arguments: Mapping[str, Any]) -> About:
     helpers: dict[int, Helper] = {}
     if item.step and item.seats.filter(person=reader, open=True).exists():
         step = parse_flow(item.flow.source).step(item.step)
-        runs = list(Run.objects.filter(item=item).order_by("-id"))
+        runs = list(acts_of(item).order_by("-id"))
         for mend in mends(change, gates_of(item, step), runs).values():
             helpers |= {one.person.id: one for one in mend.helpers}
     return about_item(item, reader, list(helpers.values()))

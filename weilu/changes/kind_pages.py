@@ -22,8 +22,8 @@ from weilu.process.vocabulary import kind_title
 def kind_part(found: ChangeView, reader: Person) -> dict[str, Any]:
     """What the page of a change shows of its kind, and which acts of its kind the reader may do."""
     item, emergency = found.change.item, found.emergency
-    turned = item.kind in (STANDARD.key, EMERGENCY.key) and bool(item.step) and not found.runs
-    carried_out = any(run.live or run.state == "succeeded" for run in found.runs if run.subject == item.subject)
+    turned = item.kind in (STANDARD.key, EMERGENCY.key) and bool(item.step) and not found.acts
+    carried_out = any(run.live or run.state == "succeeded" for run in found.acts if run.subject == item.subject)
     approved = any(
         stands_approved(found.change, of, found.view.visits, found.amendments, found.view.flow)
         for of in ("need", "design")

@@ -14,7 +14,14 @@ from weilu.accounts.reader import reader
 from weilu.changes import actions, amendments, emergency_actions, forms, kind_pages, standard_actions
 from weilu.changes.models import Change
 from weilu.changes.plan import lines
-from weilu.changes.queries import change_of, installation_of, installations_of, templates_of
+from weilu.changes.queries import (
+    change_of,
+    installation_of,
+    installations_of,
+    place_of,
+    systems_with_hosts,
+    templates_of,
+)
 from weilu.changes.views import of_a_field, opened
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import SIGNED_IN, right
@@ -41,9 +48,10 @@ def new(request: HttpRequest) -> HttpResponse:
         except Refused as problem:
             refused = of_a_field(problem)
     elif before is not None:
-        entries["installation"] = str(before.installation.uid)
+        entries["installation"] = str((before.installation or before.item.system).uid)
     shown = {
-        "kind": kind, "choices": installations_of(reader(request)), "typed": entries, "refused": refused,
+        "kind": kind, "choices": installations_of(reader(request)), "systems": systems_with_hosts(reader(request)),
+        "typed": entries, "refused": refused,
         "templates": templates_of(reader(request), in_force=True) if kind == "standard" else [], "follows": before,
     }  # fmt: skip
     return render(request, "changes/new.html", shown, status=422 if refused else 200)
@@ -55,9 +63,9 @@ def _request(request: HttpRequest, kind: str, entries: dict[str, str], before: C
         if not entries["template"]:
             raise Refused(_("没有选模板。选一个再提交"), field="template")
         return standard_actions.request_standard(person, change_of(person, entries["template"]), **words)
-    chosen = installation_of(person, entries["installation"])
+    chosen = place_of(person, entries["installation"])
     if chosen is None:
-        raise Refused(_("没有选要变更的应用。选一个再提交"), field="installation")
+        raise Refused(_("没有选要变更的应用或主机。选一个再提交"), field="installation")
     if kind == "emergency":
         return emergency_actions.request_emergency(person, chosen, reason=entries["reason"], **words)
     return actions.request_change(person, chosen, follows=before, **words)
@@ -98,7 +106,7 @@ def new_template(request: HttpRequest) -> HttpResponse:
     elif before is not None:
         last = opened(request, str(before.item.uid)).plans[0].content
         entries |= forms.from_template(last) | {"title": before.item.title}
-        entries["installation"] = str(before.installation.uid)
+        entries["installation"] = str(before.place.uid)
     entries["criteria"] = forms.with_blanks(entries["criteria"])
     shown = {
         "choices": installations_of(person, "templates.propose"), "typed": entries, "refused": refused,

@@ -1,4 +1,7 @@
-"""A change: need and plan in versions, what its requester said of the result; templates, emergencies, amendments."""
+"""A change: need and plan in versions, what its requester said of the result; templates, emergencies, amendments.
+
+A change is about one installation, or about hosts of a system (`installation` is None); its plan says which hosts.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class Change(models.Model):
     """What `process.WorkItem` does not know of a change; named by the item's uid outside."""
 
     item = models.OneToOneField(WorkItem, models.PROTECT, related_name="change")
-    installation = models.ForeignKey(Installation, models.PROTECT, related_name="changes")
+    installation = models.ForeignKey(Installation, models.PROTECT, null=True, related_name="changes")  # None: hosts
     feasible = models.BooleanField(null=True)  # step 2; none before
     analysis = models.TextField(default="")
     template = models.ForeignKey("PlanTemplate", models.PROTECT, null=True, related_name="changes")  # a standard change
@@ -33,6 +36,17 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return str(self.item)
+
+    @property
+    def on_hosts(self) -> bool:
+        """Whether it is about hosts of its item's system rather than about one installation."""
+        return self.installation_id is None
+
+    @property
+    def place(self) -> Installation:
+        """The installation it is about; only asked of a change that has one."""
+        assert self.installation is not None  # noqa: S101
+        return self.installation
 
 
 class NeedVersion(models.Model):
@@ -55,7 +69,7 @@ class PlanVersion(models.Model):
 
     change = models.ForeignKey(Change, models.PROTECT, related_name="plans")
     number = models.PositiveIntegerField()
-    content = models.JSONField()  # see `changes.plan.Plan`
+    content = models.JSONField()  # see `changes.plan.Plan` and `HostPlan`
     digest = models.CharField(max_length=64)  # SHA-256 of the canonical content
     sm3 = models.CharField(max_length=64)
     author = models.ForeignKey(Person, models.PROTECT, related_name="+")
@@ -64,6 +78,24 @@ class PlanVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["change", "number"], name="one_plan_number")]
+
+
+class PlanFile(models.Model):
+    """A file for the steps of a plan for hosts: kept by its digest, and named by plans of this change only."""
+
+    change = models.ForeignKey(Change, models.PROTECT, related_name="files", db_index=False)  # see one_plan_file
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+    name = models.CharField(max_length=100)
+    by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=now)
+    evidence = models.UUIDField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["change", "sha256"], name="one_plan_file")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Feedback(models.Model):

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
 from weilu.changes.approval import stands_approved
+from weilu.changes.carried import acted
 from weilu.changes.gates import Mend, mends
 from weilu.changes.kind import STANDARD, TEMPLATE
 from weilu.changes.kind_pages import document_gates, is_engineer, kind_part
@@ -99,7 +100,7 @@ def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, An
 
 def gate_lines(found: ChangeView) -> list[tuple[str, Gate, Mend | None]]:
     """Each gate with what it asks for and, while it is closed, who can open it."""
-    open_by = mends(found.change, found.view.gates, found.runs)
+    open_by = mends(found.change, found.view.gates, found.acts)
     facts = [(fact_title(gate.key), gate, open_by.get(gate.key)) for gate in found.view.gates]
     return [*document_gates(found), *facts]
 
@@ -145,7 +146,7 @@ def _may_run(found: ChangeView) -> bool:
     """Whether the reader may order the run now: the step is theirs, and this plan was not carried out yet."""
     view, item = found.view, found.change.item
     here = view.step is not None and view.step.key == "release" and view.does_the_step
-    return here and not any(run.subject == item.subject for run in found.runs)
+    return here and not acted(found.runs, item.subject)
 
 
 def _following(found: ChangeView) -> str:
@@ -187,7 +188,7 @@ def _writes(found: ChangeView, reader: Person) -> bool:
     view = found.view
     if form_of(found) == "plan":
         return True
-    if view.step is None or not found.plans or any(run.subject == found.change.item.subject for run in found.runs):
+    if view.step is None or not found.plans or acted(found.runs, found.change.item.subject):
         return False
     first = view.flow.place("design")
     last = len(view.flow.steps) if found.change.item.kind == TEMPLATE.key else view.flow.place("release")

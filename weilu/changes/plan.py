@@ -6,6 +6,8 @@ from typing import Any, NotRequired, TypedDict
 
 from django.utils.translation import gettext as _
 
+from weilu.changes.host_words import host_lines
+from weilu.execution.fleet.orders import Orders
 from weilu.kernel.times import SHANGHAI
 
 
@@ -41,6 +43,26 @@ class Plan(TypedDict):
     template_digest: NotRequired[str]
 
 
+class HostPlan(TypedDict):
+    """The canonical content of a plan for hosts: the orders that hosts get, and what people sign beside them."""
+
+    need_number: int
+    need_digest: str
+    orders: Orders  # see `execution.fleet.orders`
+    impact: str
+    risk: str
+    way_back: str
+    window_from: str
+    window_to: str
+    upgrade_notes: str
+    amendments: NotRequired[list[str]]
+
+
+def is_on_hosts(content: Mapping[str, Any]) -> bool:
+    """Whether this is the content of a plan for hosts."""
+    return "orders" in content
+
+
 def is_template(content: Mapping[str, Any]) -> bool:
     """Whether this is the content of a template, not of a plan."""
     return "window_minutes" in content
@@ -48,13 +70,14 @@ def is_template(content: Mapping[str, Any]) -> bool:
 
 def lines(plan: dict[str, Any]) -> list[str]:
     """The plan as numbered wording, one fact a line: what the comparison of versions shows."""
-    found = _limits(plan) if is_template(plan) else _orders(plan)
+    found = _for_hosts(plan) if is_on_hosts(plan) else _limits(plan) if is_template(plan) else _orders(plan)
     for label, key in ((_("影响"), "impact"), (_("风险"), "risk"), (_("回退"), "way_back")):
         found += [
             _("%(label)s：%(line)s") % {"label": label, "line": line} for line in plan[key].splitlines() if line.strip()
         ]
     found += [
-        _("验收：%(title)s（GET %(path)s 应含「%(expect)s」）") % dict(criterion) for criterion in plan["criteria"]
+        _("验收：%(title)s（GET %(path)s 应含「%(expect)s」）") % dict(criterion)
+        for criterion in plan.get("criteria", ())
     ]
     found += [_("升级说明：%(line)s") % {"line": line} for line in plan["upgrade_notes"].splitlines() if line.strip()]
     return found
@@ -70,16 +93,26 @@ def _limits(template: dict[str, Any]) -> list[str]:
     return found
 
 
-def _orders(plan: dict[str, Any]) -> list[str]:
+def _for_hosts(plan: dict[str, Any]) -> list[str]:
+    found = [_("依据需求第 %(number)d 版") % {"number": plan["need_number"]}, _window(plan)]
+    found += [_("依据变更申请 %(number)s") % {"number": number} for number in plan.get("amendments", [])]
+    return found + host_lines(plan["orders"])
+
+
+def _window(plan: Mapping[str, Any]) -> str:
     start, end = (datetime.fromisoformat(plan[key]).astimezone(SHANGHAI) for key in ("window_from", "window_to"))
+    words = {"start": start.strftime("%Y-%m-%d %H:%M"), "end": end.strftime("%Y-%m-%d %H:%M")}
+    return _("窗口 %(start)s 至 %(end)s") % words
+
+
+def _orders(plan: dict[str, Any]) -> list[str]:
     found = [
         _("依据需求第 %(number)d 版") % {"number": plan["need_number"]},
         _("主机 %(host)s：%(old)s 升级到 %(new)s")
         % {"host": plan["host"], "old": plan["version_from"], "new": plan["version"]},
         _("升级包 %(wheel)s") % {"wheel": plan["wheel"]},
         f"SHA-256 {plan['sha256']}",
-        _("窗口 %(start)s 至 %(end)s")
-        % {"start": start.strftime("%Y-%m-%d %H:%M"), "end": end.strftime("%Y-%m-%d %H:%M")},
+        _window(plan),
     ]
     found += [_("依据变更申请 %(number)s") % {"number": number} for number in plan.get("amendments", [])]
     if "template" in plan:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Prefetch, prefetch_related_objects
 
 from weilu.accounts.models import Person
 from weilu.changes.approval import AMENDED
@@ -15,6 +15,7 @@ from weilu.changes.models import (
     Emergency,
     Feedback,
     NeedVersion,
+    PlanFile,
     PlanTemplate,
     PlanVersion,
 )
@@ -23,7 +24,7 @@ from weilu.kernel.refused import NotVisible
 from weilu.kernel.statements import Prepared, PreparedFor, slot
 from weilu.process.models import WorkItem
 from weilu.process.queries import ItemView, item_view
-from weilu.systems.models import Installation
+from weilu.systems.models import Host, Installation, System
 
 MOST_TEMPLATES = 200
 # What the page of every change reads.
@@ -59,6 +60,12 @@ class ChangeView:
     template: PlanTemplate | None  # by which it is made, or which it is
     emergency: Emergency | None
     amendments: list[Amendment]  # newest first, with their documents
+    files: list[PlanFile]  # for steps on hosts, in the order in which they were kept
+
+    @property
+    def acts(self) -> list[Run]:
+        """The runs that carry a plan out; rehearsals are none."""
+        return [run for run in self.runs if run.purpose == Run.Purpose.CARRY_OUT]
 
 
 def change_of(person: Person, uid: UUID | str) -> Change:
@@ -88,6 +95,7 @@ def change_view(person: Person, uid: UUID | str) -> ChangeView:
         template=_template(change),
         emergency=Emergency.objects.filter(change=change).first() if change.item.kind == EMERGENCY.key else None,
         amendments=_amendments(change) if change.item.kind in AMENDED else [],
+        files=list(change.files.order_by("id")) if change.on_hosts else [],
     )
 
 
@@ -122,6 +130,26 @@ def templates_of(person: Person, *, in_force: bool = False) -> list[PlanTemplate
 def titled(person: Person, title: str) -> Change | None:
     """The newest visible change of this title; None when there is none."""
     return Change.objects.visible_to(person).filter(item__title=title).select_related("item").order_by("-id").first()
+
+
+def place_of(person: Person, uid: str) -> Installation | System | None:
+    """What `person` may ask for a change of by this uid: an installation, or a system with hosts."""
+    found = installation_of(person, uid)
+    if found is not None:
+        return found
+    try:
+        systems = System.objects.visible_to(person).filter(uid=UUID(uid))
+    except ValueError:
+        return None
+    system: System | None = systems.select_related("owner").first()
+    return system if system and person.may("changes.request", system.owner_id) else None
+
+
+def systems_with_hosts(person: Person) -> list[System]:
+    """The systems for whose hosts `person` may ask for a change."""
+    owners = [owner for owner in person.owner_ids if person.may("changes.request", owner)]
+    hosts = Host.objects.filter(group__environment__system=OuterRef("id"), retired_at=None)
+    return list(System.objects.filter(Exists(hosts), owner_id__in=owners).order_by("name", "id"))
 
 
 def installation_of(person: Person, uid: str, right: str = "changes.request") -> Installation | None:

@@ -1,13 +1,16 @@
 """What the record sheet of a change says, gathered from its versions, its run and its feedback."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
+from weilu.changes import host_sheet
+from weilu.changes.carried import acts_of
 from weilu.changes.kind import EMERGENCY
 from weilu.changes.models import Change
+from weilu.changes.plan import is_on_hosts
 from weilu.execution.models import Run, RunStep
 from weilu.kernel.times import iso
 from weilu.process.models import Opinion, StepVisit
@@ -20,27 +23,45 @@ def sheet_content(change: Change, engineer: Person) -> SheetContent:
     """The content to freeze, once the requester has given feedback; raises IndexError without a plan or a run."""
     item = change.item
     plan = change.plans.order_by("-number")[0].content
-    run = Run.objects.filter(item=item, subject=item.subject).order_by("-id")[0]
+    run = acts_of(item).filter(subject=item.subject).order_by("-id")[0]
     went_well = run.state == Run.State.SUCCEEDED
+    told = _on_hosts(plan, run) if is_on_hosts(plan) else _on_installation(plan, run, went_well)
     department = f" {item.requester.department}" if item.requester.department else ""
     return SheetContent(
         customer=f"{item.owner.name}{department}",
         vendor=engineer.organisation.name,
         contract=_contract(engineer, item.owner_id),
         system=f"{item.system.name}（{_('生产')}）" if item.system.running else item.system.name,
-        version_from=plan["version_from"],
-        version_to=plan["version"],
-        kinds=["upgrade"],
+        version_from=told["version_from"],
+        version_to=told["version_to"],
+        kinds=told["kinds"],
         ways=["remote"],
         urgency=_urgency(change),
         times=_times(change, run),
         cause=_cause(change),
-        done=[*_approved(change, plan), *_done(plan, run, went_well), *_amended(change)],
-        steps=[_step(run, step) for step in run.steps.order_by("ordinal")],
-        tests=_tests(plan, run),
-        remaining="" if went_well else "升级未通过验收，已回退；原因查明后另行变更。",
+        done=[*_approved(change, plan), *told["done"], *_amended(change)],
+        steps=told["steps"],
+        tests=told["tests"],
+        remaining=told["remaining"],
         engineer=engineer.name,
     )
+
+
+def _on_installation(plan: dict[str, Any], run: Run, went_well: bool) -> dict[str, Any]:
+    return {
+        "version_from": plan["version_from"], "version_to": plan["version"], "kinds": ["upgrade"],
+        "done": _done(plan, run, went_well), "steps": [_step(run, step) for step in run.steps.order_by("ordinal")],
+        "tests": _tests(plan, run), "remaining": "" if went_well else "升级未通过验收，已回退；原因查明后另行变更。",
+    }  # fmt: skip
+
+
+def _on_hosts(plan: dict[str, Any], run: Run) -> dict[str, Any]:
+    upgrades = any(step["kind"] == "package" for step in plan["orders"]["steps"])
+    return {
+        "version_from": "", "version_to": host_sheet.version_to(plan), "kinds": ["upgrade" if upgrades else "other"],
+        "done": host_sheet.done_lines(plan, run), "steps": host_sheet.steps_of(run),
+        "tests": host_sheet.tests_of(plan, run), "remaining": host_sheet.remaining(run),
+    }  # fmt: skip
 
 
 def _urgency(change: Change) -> Literal["urgent", "important", "normal"]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Person
 from weilu.changes import rules
 from weilu.changes.actions import check_may_request, hold, keep_plan, open_change, put_forward
+from weilu.changes.carried import acts_of
 from weilu.changes.kind import STANDARD, TEMPLATE
 from weilu.changes.models import Change, PlanTemplate, PlanVersion
 from weilu.changes.template import (
@@ -22,7 +23,6 @@ from weilu.changes.template import (
 )
 from weilu.evidence.actions import stage
 from weilu.execution.channel import read_release
-from weilu.execution.models import Run
 from weilu.kernel import text
 from weilu.kernel.actions import action
 from weilu.kernel.refused import Refused
@@ -82,7 +82,7 @@ def submit_template(by: Person, change: Change, *, turn: int, plan: Mapping[str,
 
 
 def _submit(by: Person, change: Change, given: Mapping[str, Any]) -> PlanVersion:
-    item, installation = change.item, change.installation
+    item, installation = change.item, change.place
     version, minutes, after, before = checked_limits(
         str(given.get("version", "")), int(given.get("window_minutes", 0)), str(given.get("window_after", "")),
         str(given.get("window_before", "")),
@@ -141,14 +141,14 @@ def end_template(template: PlanTemplate, by: Person | None, reason: str) -> None
     )
     note(item, "flow", _("模板停用：%(reason)s") % {"reason": reason}, actor=by, evidence=ref)
     for change in template.changes.filter(item__state="open").select_related("item"):
-        if not Run.objects.filter(item=change.item).exists():
+        if not acts_of(change.item).exists():
             note(change.item, "flow", _("所用模板已停用：不能再按标准变更执行"), actor=by, link=f"/changes/{item.uid}/")
 
 
 @action("changes.request_standard")
 def request_standard(by: Person, template: Change, *, title: str, need: str) -> Change:
     """Ask for a standard change by an approved template; the engineer is asked for version and window next."""
-    installation = template.installation
+    installation = template.place
     check_may_request(by, installation)
     used = PlanTemplate.objects.select_for_update().filter(change=template).first()
     if used is None:
@@ -180,7 +180,7 @@ def schedule_standard(
     check_in_force(number, used.approved_at is not None, used.withdrawn_at is not None)
     if digest != used.digest:
         raise Refused(_("模板的摘要与批准的不一致。看过模板再提交"), APPROVED_BEFOREHAND, field="digest")
-    installation = change.installation
+    installation = change.place
     version = text.code(version, _("目标版本"), field="version", longest=40)
     rules.check_newer(installation.version, version)
     rules.check_window(window_from, window_to, now())
@@ -203,7 +203,7 @@ def _back_to_scheduling(by: Person, change: Change, turn: int) -> None:
     if item.step != "release":
         check_turn(turn, item.turn)
         return
-    if Run.objects.filter(item=item, subject=item.subject).exists():
+    if acts_of(item).filter(subject=item.subject).exists():
         raise Refused(_("这一版方案已开始执行，不能再改。要改就先退回"), rules.APPROVED_AS_IS)
     if not Person.objects.holding("engineer", item.owner).filter(id=by.id).exists():
         raise Refused(_("改方案要由维护工程师办"), rules.APPROVED_AS_IS)

@@ -91,6 +91,7 @@ KINDS = {
     "process.item_closed": gettext_lazy("工单办结"),
     "changes.need_written": gettext_lazy("写需求"),
     "changes.plan_written": gettext_lazy("写方案"),
+    "changes.plan_file_kept": gettext_lazy("存方案文件"),
     "changes.acceptance_filed": gettext_lazy("验收归档"),
     "changes.template_approved": gettext_lazy("模板批准"),
     "changes.template_withdrawn": gettext_lazy("模板停用"),

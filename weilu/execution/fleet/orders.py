@@ -63,7 +63,7 @@ def check_orders(orders: Orders) -> None:
         raise Refused(_("步骤应有 1 到 %(most)d 步") % {"most": MOST_STEPS}, field="steps")
     known = {one["sha256"] for one in orders["artefacts"]}
     for number, step in enumerate(orders["steps"], start=1):
-        _check_step(number, step, known)
+        check_step(number, step, known)
     _check_batches(orders["batches"])
     split(orders)
     if orders["at_window_end"] not in AT_WINDOW_END:
@@ -71,7 +71,9 @@ def check_orders(orders: Orders) -> None:
     _check_backup(orders)
 
 
-def _check_step(number: int, step: Step, artefacts: set[str]) -> None:
+def check_step(number: int, step: Step, artefacts: set[str]) -> None:
+    """Raises Refused where the step, the plan's `number`th, could not be given to a host with these files."""
+
     def wrong(what: str) -> Refused:
         return Refused(_("第 %(number)d 步：%(what)s") % {"number": number, "what": what}, field="steps")
 

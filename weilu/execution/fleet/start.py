@@ -19,7 +19,7 @@ from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 from weilu.planning.queries import WITHOUT_WAITING, check_free
 from weilu.process.actions import record_fact
-from weilu.process.models import Fact
+from weilu.process.models import Fact, WorkItem
 from weilu.systems.models import Host, HostGroup, Limit
 
 SAME = ("address", "port", "user", "become", "python", "key")
@@ -38,7 +38,7 @@ def waits(run: Run, at: datetime) -> str:
         return _("等待窗口打开")
     batches = run.steps.aggregate(last=Max("batch"))["last"] or 1
     rules.check_fits(at, orders.minutes_needed(run.plan, batches), run.window_to)
-    check_rehearsed(run)
+    check_rehearsed(run.item, run.subject)
     check_in_nobody_s_way(run, at)
     record_no_backup(run)
     return take_hosts(run)
@@ -84,9 +84,9 @@ def check_in_nobody_s_way(run: Run, at: datetime) -> None:
     check_free(run.item, run.item.system, run.window_from, run.window_to, hosts, [run.ordered_by], at, but=but)
 
 
-def check_rehearsed(run: Run) -> None:
+def check_rehearsed(item: WorkItem, subject: str) -> None:
     """A rehearsal of exactly this plan has passed. Raises Refused."""
-    last = Fact.objects.filter(item=run.item, key="rehearsal.matched", subject=run.subject).order_by("-id").first()
+    last = Fact.objects.filter(item=item, key="rehearsal.matched", subject=subject).order_by("-id").first()
     if last is None or not last.holds:
         raise Refused(_("这一版方案还没有演练通过，不能执行。先演练"), orders.BACKUP_FIRST)
 
