@@ -52,6 +52,7 @@ class WithIn(Schema, extra="forbid"):
     status: int | None = None
     words: str | None = None
     role: str | None = None
+    playbook: str | None = None
 
 
 class StepIn(Schema):

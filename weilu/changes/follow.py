@@ -17,7 +17,7 @@ from weilu.changes.plan import is_on_hosts
 from weilu.changes.sheet import sheet_content
 from weilu.changes.standard_actions import end_template
 from weilu.evidence.actions import stage
-from weilu.execution.checks import ORDERS, REGISTER
+from weilu.execution.checks import ORDERS, REGISTER, URGENT
 from weilu.execution.models import Run
 from weilu.kernel.events import subscribe
 from weilu.kernel.times import now
@@ -34,6 +34,7 @@ def subscribe_all() -> None:
     """Hear what rooms below announce; called once by `apps.py`."""
     REGISTER.update(dict.fromkeys(CHANGES, check_item_approved))
     ORDERS.update(dict.fromkeys(CHANGES, orders_of))
+    URGENT.add(EMERGENCY.key)
     subscribe("process.step_entered", on_step_entered)
     subscribe("process.step_done", on_step_done)
     subscribe("process.item_closed", on_item_closed)

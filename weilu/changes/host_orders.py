@@ -17,8 +17,7 @@ from weilu.execution.fleet import orders as fleet
 from weilu.kernel import text
 from weilu.kernel.refused import Refused
 
-OFFERED = ("package", "service", "file", "script", "http", "manual", "signature")  # bundles cannot be carried out yet
-TEXTS = ("name", "version", "sha256", "state", "path", "mode", "owner", "group", "interpreter", "expect", "role")
+TEXTS = ("name", "version", "sha256", "state", "path", "mode", "owner", "group", "interpreter", "role", "playbook")
 SHOWS = ("http", "manual", "signature")  # kinds of steps that show whether what was wanted is there
 MOST_MINUTES = 24 * 60
 
@@ -48,11 +47,11 @@ def checked_steps(given: Sequence[Mapping[str, Any]]) -> list[fleet.Step]:
 
 def _step(number: int, given: Mapping[str, Any]) -> fleet.Step:
     field, label = f"step-{number}", _("第 %(n)d 步的") % {"n": number}
-    if given["kind"] not in OFFERED:
+    if given["kind"] not in fleet.KINDS:
         raise Refused(_("第 %(n)d 步：没有这种步骤") % {"n": number}, field=field)
     told = {
         key: text.code(value, label + _("内容"), field=field, longest=500, required=False)
-        if key in TEXTS and key != "expect" else value
+        if key in TEXTS else value
         for key, value in given["with"].items()
     }  # fmt: skip
     if given["kind"] in fleet.BY_PEOPLE:

@@ -25,6 +25,8 @@ from weilu.changes.models import Change, PlanFile, PlanVersion
 from weilu.changes.plan import HostPlan, is_on_hosts
 from weilu.evidence import files
 from weilu.evidence.actions import stage
+from weilu.execution.bundles.archive import unpack
+from weilu.execution.bundles.content import check_content
 from weilu.execution.fleet import attempt, orders
 from weilu.execution.fleet.actions import order_run_on_hosts
 from weilu.execution.models import Run
@@ -202,6 +204,9 @@ def _check(told: orders.Orders) -> None:
     for number, step in enumerate(told["steps"], start=1):
         try:
             orders.check_step(number, step, known)
+            if step["kind"] == "bundle":
+                content = unpack(files.read(step["with"]["sha256"]))
+                check_content(content, step["with"]["playbook"], frozenset(one["name"] for one in told["hosts"]))
         except Refused as problem:
             raise Refused(problem.reason, problem.clause, help=problem.help, field=f"step-{number}") from None
     orders.check_orders(told)

@@ -100,7 +100,7 @@ def host_lines(told: fleet.Orders) -> list[str]:
         )
     for title, names in batch_names(told):
         words = {"title": title, "count": len(names), "names": named(names)}
-        found.append(_("%(title)s %(count)d 台：%(names)s") % words)
+        found.append(_("%(title)s，%(count)d 台：%(names)s") % words)
     found.append(_("同时执行最多 %(n)d 台") % {"n": told["batches"]["at_once"]})
     found.append(_("停止规则：%(words)s") % {"words": stop_words(told)})
     found += [_step_line(told, number, step) for number, step in enumerate(told["steps"], start=1)]
@@ -144,7 +144,7 @@ def _service(told: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _file(told: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    words = _("文件 %(file)s 放到 %(path)s") % {"file": _file_name(told, names), "path": told["path"]}
+    words = _("文件 %(file)s放到 %(path)s") % {"file": _file_name(told, names), "path": told["path"]}
     if told.get("mode"):
         words += _("，权限 %(mode)s") % told
     if told.get("owner") or told.get("group"):
@@ -168,7 +168,7 @@ def _script(told: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def _http(told: Mapping[str, Any], names: Mapping[str, str]) -> str:
     words = _("访问主机端口 %(port)d 的 %(path)s，应答 %(status)d") % {"status": 200, **told}
-    return words + (_("且含「%(expect)s」") % told if told.get("expect") else "")
+    return words + (_("，含「%(expect)s」") % told if told.get("expect") else "")
 
 
 def _bundle(told: Mapping[str, Any], names: Mapping[str, str]) -> str:
