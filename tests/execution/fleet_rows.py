@@ -62,6 +62,12 @@ def make_fleet(
         RunHost(run=run, ordinal=place, host=host, name=host.name, entry=entry_of(host), batch=batch)
         for place, (host, batch) in enumerate(zip(hosts, batches, strict=True), start=1)
     )
+    begun = run.state != "queued"
+    words = "核对完毕：批准、内容、窗口、主机都与方案一致" if begun else ""
+    RunStep.objects.create(
+        run=run, key="start", title="开始前核对", ordinal=1, state="done" if begun else "waiting", words=words,
+        ended_at=start if begun else None,
+    )  # fmt: skip
     keys = [(step["key"], step["title"]) for step in orders["steps"]]
     make_journal(run, keys, range(1, len(sizes) + 1))
     return run

@@ -20,6 +20,7 @@ from tests.execution.fleet_rows import (
     settle_all,
 )
 from tests.execution.test_pages import make_run
+from weilu.evidence.reach import blank
 from weilu.execution.grid import reading
 from weilu.execution.masking import known_secrets
 from weilu.execution.models import Run
@@ -347,6 +348,36 @@ def test_what_is_left_is_reckoned_from_what_steps_have_taken(cast: Cast) -> None
     assert "约 8 分" in page_of(cast, run)
     settle(run, 2, "s1", seconds=120)
     assert "约 4 分" in page_of(cast, run)
+
+
+def test_a_run_that_lasts_shows_what_was_checked_at_its_start_and_when_it_ended(cast: Cast) -> None:
+    run = make_middle(cast)
+    page = page_of(cast, run)
+    assert "核对完毕：批准、内容、窗口、主机都与方案一致" in page
+    assert "决定回退" in page
+    Run.objects.filter(id=run.id).update(state="partly", ended_at=run.window_from + timedelta(minutes=40))
+    page = page_of(cast, run)
+    assert (" 结束</text>" in page, "决定回退" in page, "用时" in page) == (True, False, True)
+
+
+@pytest.mark.parametrize(("count", "dense", "tall"), [(9, False, False), (10, True, True)])
+def test_many_columns_stand_close_and_many_rows_scroll_below_their_titles(
+    cast: Cast, count: int, dense: bool, tall: bool
+) -> None:
+    titles = tuple(f"第 {n} 步" for n in range(count))
+    page = page_of(cast, make_fleet(cast, (21 if tall else 20,), make_steps(titles)))
+    assert ('class="run-grid fleet dense"' in page, 'class="table-scroll tall"' in page) == (dense, tall)
+
+
+def test_the_words_of_hosts_and_cells_can_be_destroyed(cast: Cast) -> None:
+    run = make_middle(cast)
+    run.hosts.filter(ordinal=4).update(words="王五的身份证号写在这里")
+    run.steps.get(batch=2, key="s7").cells.update(
+        words="王五的身份证号写在这里", result={"said": "王五的身份证号写在这里"}
+    )
+    reached = blank(str(run.item.uid), [], ["王五的身份证号写在这里"], "已销毁")
+    assert (reached["execution_runhost"], reached["execution_cell"]) == (1, 3)
+    assert "身份证号" not in page_of(cast, run, "?host=4")
 
 
 def test_both_kinds_of_runs_stand_in_the_list_whatever_their_number(cast: Cast) -> None:

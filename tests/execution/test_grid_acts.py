@@ -96,9 +96,9 @@ def test_each_act_names_the_hosts_and_the_minutes_it_concerns(cast: Cast) -> Non
     run = make_middle(cast)
     told = re.findall(r'<p class="fine">([^<]+)</p>', page_of(cast.chen, run))
     assert told == [
-        "第 1 批的 2 台做完这一步后停下，约 1 秒；没有开始的 7 台先不开始。",
+        "第 1 批的 2 台做完这一步后停下，约 1 分；没有开始的 7 台先不开始。",
         "没有开始的 7 台不做了，做到一半的 2 台恢复原样，做完的 2 台保留。约 21 分。",
-        "有一步正在进行，约 1 秒。先暂停，等它做完再回退。",
+        "有一步正在进行，约 1 分。先暂停，等它做完再回退。",
     ]
     told = re.findall(r'<p class="fine">([^<]+)</p>', page_of(cast.chen, make_paused(cast)))
     assert re.sub(r"约 \d+ 分", "约 n 分", told[1]) == "只重做失败的 1 台：wb-app-16，约 n 分。其余主机不动。"

@@ -29,7 +29,8 @@ class Bar:
     start: str
     end: str
     ticks: tuple[tuple[int, str], ...]
-    going: bool
+    going: bool  # something is expected to come
+    over: bool  # the run has ended
 
     @property
     def used(self) -> int:
@@ -52,7 +53,7 @@ class Bar:
 
     @property
     def names_call(self) -> bool:
-        return self.last_call - self.now >= WORDS_APART
+        return not self.over and self.last_call - self.now >= WORDS_APART
 
 
 def span(seconds: int) -> str:
@@ -65,8 +66,8 @@ def span(seconds: int) -> str:
 
 
 def about(seconds: int) -> str:
-    """A span that is only expected, in whole minutes from two minutes on."""
-    return _("%(n)d 分") % {"n": round(seconds / 60)} if 120 <= seconds < 3600 else span(seconds)
+    """A span that is only expected, in whole minutes, at least one."""
+    return _("%(n)d 分") % {"n": max(1, round(seconds / 60))} if seconds < 3600 else span(seconds)
 
 
 def window_left(run: Run, at: datetime) -> str:
@@ -96,7 +97,7 @@ def bar_of(run: Run, at: datetime, seconds: int, back: timedelta = LAST_CALL) ->
         now_at=clock(present), expected_at=clock(expected), last_call_at=clock(last),
         start=clock(run.window_from), end=clock(run.window_to),
         ticks=tuple((place(one), clock(one)) for one in _full_hours(run.window_from, run.window_to)),
-        going=run.ended_at is None and seconds > 0,
+        going=run.ended_at is None and seconds > 0, over=run.ended_at is not None,
     )  # fmt: skip
 
 

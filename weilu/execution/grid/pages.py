@@ -21,6 +21,8 @@ from weilu.execution.pages import look_of
 from weilu.kernel.times import SHANGHAI
 from weilu.process.models import Fact
 
+WIDE, TALL = 9, 20  # columns that have room with their titles across; rows that need no box of their own
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -53,6 +55,7 @@ class GridView:
     done: int
     total: int
     left: str
+    soon: bool  # less than a minute is left
     by_people: bool
     window_left: str
     bar: Bar
@@ -69,6 +72,16 @@ class GridView:
     facts: list[Fact]
     begin: StepRow | None  # what the worker asked again before the first step
     at: int
+
+    @property
+    def dense(self) -> bool:
+        """Whether the columns stand close, so that twenty of them fit."""
+        return len(self.columns) > WIDE
+
+    @property
+    def tall(self) -> bool:
+        """Whether the rows need a box of their own to scroll in, below the titles."""
+        return sum(len(group.rows) for group in self.groups) > TALL
 
     @property
     def many(self) -> bool:
@@ -174,7 +187,8 @@ class _Reading:
             run=run, look=look_of(run), asked=self.asked, columns=self.columns, batches=self.batches,
             groups=rows.groups(self.page.rows, self.cells, self.batches, asks),
             next=self.page.next, counts=self.counts, asking=len(self.asking), done=self.done(),
-            total=self.counts.size * sum(bool(column.kind) for column in self.columns), left=about(left),
+            total=self.counts.size * sum(bool(column.kind) for column in self.columns),
+            left=about(left), soon=left < 60,
             window_left=window_left(run, self.at),
             by_people=any(column.by_people for column in self.columns),
             bar=bar_of(run, self.at, left if run.live else 0, timedelta(seconds=self.estimate.back())),
