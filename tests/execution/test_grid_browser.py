@@ -1,6 +1,9 @@
 """The live page in a browser: what changes moves, and nothing else; what somebody looks at or types stays."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connections
 from django.test import Client
 
 from tests.cast import make_cast
@@ -15,27 +18,45 @@ SIGNS = "[...document.querySelectorAll('#host-%d .grid-cell')].map((cell) => cel
 
 
 @pytest.fixture
-def shown(live_server, chromium_page, monkeypatch):
+def aside():
+    """Runs what touches the database in a thread of its own: the browser's driver runs a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        yield lambda act, *given: thread.submit(act, *given).result()
+        thread.submit(connections.close_all).result()
+
+
+@pytest.fixture
+def shown(live_server, chromium_page, aside):
     """The page of the run in the picture, as 陈 sees it, and the run."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser's driver runs a loop in this thread
-    cast = make_cast()
-    run, client = make_middle(cast), Client()
-    client.force_login(cast.chen)
-    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
-    chromium_page.context.add_cookies([cookie])
+
+    def build():
+        cast, client = make_cast(), Client()
+        client.force_login(cast.chen)
+        return make_middle(cast), client.cookies["sessionid"].value
+
+    run, session = aside(build)
+    chromium_page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
     chromium_page.goto(f"{live_server.url}/runs/{run.uid}/")
     return chromium_page, run
 
 
-def test_only_what_changed_moves_and_a_reader_is_not_disturbed(shown):
+def end_check(run):
+    run.steps.get(batch=2, key="s7").cells.filter(host__ordinal=3).update(state="done", ended_at=now())
+
+
+def end(run):
+    Run.objects.filter(id=run.id).update(state="failed", ended_at=now(), cause="停止规则")
+
+
+def test_only_what_changed_moves_and_a_reader_is_not_disturbed(shown, aside):
     page, run = shown
-    say(run, 4, *(f"第 {n} 行" for n in range(80)))
+    aside(say, run, 4, *(f"第 {n} 行" for n in range(80)))
     page.get_by_text("第 79 行").wait_for()
     page.evaluate(KEEP)
     page.evaluate("document.getElementById('grid-log').scrollTop = 40")
 
-    run.steps.get(batch=2, key="s7").cells.filter(host__ordinal=3).update(state="done", ended_at=now())
-    say(run, 4, "最后一行")
+    aside(end_check, run)
+    aside(say, run, 4, "最后一行")
     page.get_by_text("最后一行").wait_for(state="attached")
     page.wait_for_function(f"({SIGNS % 3})[6] === 'passed'")
 
@@ -45,34 +66,34 @@ def test_only_what_changed_moves_and_a_reader_is_not_disturbed(shown):
     assert page.get_by_text("第 79 行").count() == 1
 
 
-def test_the_log_follows_its_end_while_nobody_reads_further_up(shown):
+def test_the_log_follows_its_end_while_nobody_reads_further_up(shown, aside):
     page, run = shown
-    say(run, 4, *(f"第 {n} 行" for n in range(80)))
+    aside(say, run, 4, *(f"第 {n} 行" for n in range(80)))
     page.get_by_text("第 79 行").wait_for()
     page.wait_for_function(
         "(box => box.scrollHeight - box.scrollTop - box.clientHeight < 2)(document.getElementById('grid-log'))"
     )
 
 
-def test_another_host_opens_beside_the_grid_and_is_there_after_a_reload(shown):
+def test_another_host_opens_beside_the_grid_and_is_there_after_a_reload(shown, aside):
     page, run = shown
     page.evaluate(KEEP)
     page.click("#host-3 .address")
-    page.locator("#grid-side h2", has_text="wb-app-03").wait_for()
+    page.locator("#grid-host h2", has_text="wb-app-03").wait_for()
 
     assert page.evaluate(KEPT) == [True, 12]
     assert page.url.endswith(f"/runs/{run.uid}/?host=3")
     assert page.evaluate("[...document.querySelectorAll('tr.on')].map((row) => row.id)") == ["host-3"]
-    say(run, 3, "第 3/3 次探测")
+    aside(say, run, 3, "第 3/3 次探测")
     page.locator("#grid-log p", has_text="第 3/3 次探测").wait_for()
 
     page.reload()
-    assert page.locator("#grid-side h2").inner_text() == "wb-app-03"
+    assert page.locator("#grid-host h2").inner_text() == "wb-app-03"
 
 
-def test_the_end_of_the_run_ends_the_asking(shown):
+def test_the_end_of_the_run_ends_the_asking(shown, aside):
     page, run = shown
-    Run.objects.filter(id=run.id).update(state="failed", ended_at=now(), cause="停止规则")
+    aside(end, run)
     page.get_by_text("未执行完").wait_for()
     assert page.locator("#grid-poll[hx-get]").count() == 0
-    assert page.locator("#grid-side h2").inner_text() == "wb-app-04"
+    assert page.locator("#grid-host h2").inner_text() == "wb-app-04"
