@@ -16,6 +16,7 @@ urlpatterns = [
     path("changes/", include("weilu.changes.urls")),
     path("", include("weilu.execution.urls")),
     path("", include("weilu.systems.urls")),
+    path("", include("weilu.vault.urls")),
     path("", include("weilu.records.urls")),
     path("", include("weilu.documents.urls")),
     path("", include("weilu.evidence.urls")),

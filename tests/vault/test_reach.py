@@ -98,7 +98,7 @@ def test_another_key_than_the_pinned_one_is_refused_on_record_and_an_alarm(vault
     assert row.words == "主机出示的密钥不是固定的那把，已拒绝连接。查明原因前不要改"
     assert (row.host.key, row.host.facts) == (host.key, {})  # nothing is trusted by itself
     said = {"host": str(host.uid), "name": "host-1", "address": real.address}
-    assert staged("vault.host_key_refused") == [said | {"pinned": fingerprint(host.key), "offered": fingerprint(shown)}]
+    assert staged("vault.host_key_refused") == [said | {"old": fingerprint(host.key), "new": fingerprint(shown)}]
     assert Staged.objects.get(kind="vault.host_key_refused").urgent is True
     (alarm,) = raise_alarms(vault.jz)
     assert (alarm.rule, alarm.about, alarm_words(alarm)) == (

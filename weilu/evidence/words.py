@@ -147,6 +147,8 @@ LOOKS = {
     "item": gettext_lazy("工单"),
     "systems": gettext_lazy("系统清单"),
     "system": gettext_lazy("系统"),
+    "credentials": gettext_lazy("凭据清单"),
+    "credential": gettext_lazy("凭据"),
     "hosts": gettext_lazy("主机清单"),
     "host": gettext_lazy("主机"),
     "run": gettext_lazy("执行过程"),

@@ -15,8 +15,11 @@ TITLES = {
     "hostname": gettext_lazy("主机自报名称"),
     "cpus": gettext_lazy("处理器"),  # number
     "memory_mb": gettext_lazy("内存"),  # MiB
+    "disk_mb": gettext_lazy("磁盘"),  # MiB, of the root
     "disk_free_mb": gettext_lazy("磁盘余量"),  # MiB, of the root
     "python": "Python",
+    "machine": gettext_lazy("机器标识"),  # /etc/machine-id: the same for a clone that was not given its own
+    "boot": gettext_lazy("本次开机标识"),
     "drift_ms": gettext_lazy("时钟偏差"),  # milliseconds; above 0 where the host is ahead of Weilu
 }
 DRIFTS = 1000  # milliseconds from which a clock is told to be wrong
@@ -43,7 +46,7 @@ def _words(key: str, value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         if key == "cpus":
             return _("%(n)d 核") % {"n": value}
-        if key in ("memory_mb", "disk_free_mb"):
+        if key in ("memory_mb", "disk_mb", "disk_free_mb"):
             return f"{value / 1024:.1f} GiB" if value >= 1024 else f"{value} MiB"
         if key == "drift_ms":
             span = _("%(n)d 毫秒") % {"n": abs(value)} if abs(value) < 1000 else _seconds(abs(value))

@@ -28,6 +28,7 @@ DAILY = (
 BUSINESS = (Place("/changes/", "git-branch", _("变更升级")),)
 ARCHIVE = (
     Place("/systems/", "server-2", _("系统与主机"), "systems.see"),
+    Place("/credentials/", "key", _("凭据"), "vault.manage"),
     Place("/sheets/", "file-certificate", _("报告单")),
     Place("/documents/", "files", pgettext_lazy("list", "受控文件")),
     Place("/evidence/", "fingerprint", _("存证"), "evidence.see"),

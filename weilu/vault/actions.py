@@ -13,6 +13,7 @@ from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 from weilu.systems.models import Host, HostGroup
 from weilu.vault import keys, material, rules
+from weilu.vault.history import tell_of
 from weilu.vault.models import Access, Credential
 from weilu.vault.reach import jobs
 from weilu.vault.sealing import seal
@@ -78,7 +79,9 @@ def grant_access(
         before.delete()
     made = Access.objects.create(owner=found.owner, credential=found, **at)
     data = _facts(found) | {"opens": _place(made), "instead_of": replaced}
-    stage("vault.access_given", data, actor=by.actor, org=found.owner.code)
+    ref = stage("vault.access_given", data, actor=by.actor, org=found.owner.code)
+    if host is not None:
+        tell_of(host, "vault.access_given", {"key": found.name}, by.actor, ref)
     jobs.ask([host] if host else list(made.group.hosts.filter(retired_at=None)) if made.group else [])
     return made
 
@@ -90,9 +93,11 @@ def revoke_access(by: Person, access: Access) -> None:
     row = Access.objects.filter(id=access.id).select_related("host", "group__environment__system").first()
     if row is None:
         raise Refused(_("这项授权已经收回"))
-    place = _place(row)
+    place, host = _place(row), row.host
     row.delete()
-    stage("vault.access_taken", _facts(found) | {"opened": place}, actor=by.actor, org=found.owner.code)
+    ref = stage("vault.access_taken", _facts(found) | {"opened": place}, actor=by.actor, org=found.owner.code)
+    if host is not None:
+        tell_of(host, "vault.access_taken", {"key": found.name}, by.actor, ref)
 
 
 def _content(kind: str, secret: str, passphrase: str, make: bool) -> tuple[bytes, str]:

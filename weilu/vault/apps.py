@@ -9,8 +9,14 @@ class VaultConfig(AppConfig):
         from weilu.accounts.alarms import watch
         from weilu.jobs.kinds import register
         from weilu.kernel.events import subscribe
+        from weilu.systems.panels import show_on_host
+        from weilu.ui.about import tell_about
+        from weilu.vault.about import about_vault
+        from weilu.vault.queries import on_host
         from weilu.vault.reach import jobs, news, signs
 
+        show_on_host("vault/host-panel.html", on_host)
+        tell_about("vault", about_vault)
         register(jobs.LOOK)
         jobs.serve()
         watch(signs.of_hosts)

@@ -50,6 +50,8 @@ class Credential(Owned):
     sealed_to = models.ForeignKey(VaultKey, models.PROTECT, related_name="credentials")
     made_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
     made_at = models.DateTimeField(default=now)
+    used_at = models.DateTimeField(null=True)  # when it was last opened, and what for; every time is on record
+    used_for = models.CharField(max_length=60, default="", blank=True)
     retired_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
     retired_at = models.DateTimeField(null=True)
 

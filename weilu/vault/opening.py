@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from weilu.evidence.actions import stage
 from weilu.kernel.refused import Refused
+from weilu.kernel.times import now
 from weilu.systems.models import Host
 from weilu.vault import agent, keys, material, rules
 from weilu.vault.known import known_hosts
@@ -144,6 +145,7 @@ def _record(
             "fingerprint": material.fingerprint(credential.public), "hosts": names,
         }  # fmt: skip
         stage("vault.credential_used", data, actor="weilu", org=org, item=item)
+    Credential.objects.filter(id__in=[one.id for one in used]).update(used_at=now(), used_for=what[:60])
 
 
 def _secret(id_: int) -> bytes:

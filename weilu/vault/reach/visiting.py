@@ -19,6 +19,7 @@ from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 from weilu.systems.keys import fingerprint
 from weilu.systems.models import Host
+from weilu.vault.history import tell_of
 from weilu.vault.models import Reaching
 from weilu.vault.opening import SSH_KEY, assigned, end_agent, entry_of, open_for
 from weilu.vault.reach.rules import Found, State, drifts
@@ -69,9 +70,10 @@ def keep(row: Reaching, found: Found) -> None:
         facts = found.facts | ({"drift_ms": found.drift_ms} if found.drift_ms is not None else {})
         Host.objects.filter(id=host.id).update(facts=facts, facts_at=instant)
     if other:
-        said = {"pinned": fingerprint(host.key), "offered": fingerprint(found.offered)}
+        said = {"old": fingerprint(host.key), "new": fingerprint(found.offered)}
         data = {"host": str(host.uid), "name": host.name, "address": host.address} | said
-        stage("vault.host_key_refused", data, actor="weilu", org=host.owner.code, urgent=True)
+        ref = stage("vault.host_key_refused", data, actor="weilu", org=host.owner.code, urgent=True)
+        tell_of(host, "vault.host_key_refused", {"key": said["new"]}, "weilu", ref)
 
 
 def _found(hosts: list[Host], folder: Path) -> list[Found]:
