@@ -43,7 +43,7 @@ timeout = 15
 [ssh_connection]
 pipelining = True
 transfer_method = piped
-retries = 2
+retries = 0
 ssh_args = -F {folder}/ssh_config
 control_path_dir = {sockets}
 control_path = %(directory)s/%%C

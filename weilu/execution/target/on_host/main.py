@@ -25,12 +25,22 @@ KINDS: dict[str, Kind] = {
 AFTER_SECONDS = 300  # beyond the step's own limit and the wait for the lock
 
 
+class Repeated(Failed):
+    """This very call has begun the step before: it was sent twice by somebody on the way, and acts once."""
+
+
+def _once(order: Order, last: dict[str, Any]) -> None:
+    if last.get("state") == "began" and last.get("token") == order.token:
+        raise Repeated("同一次调用到了两次，第二次没有动作")
+
+
 def do(order: Order, kind: Kind, fence: Fence) -> dict[str, Any]:
     """Do the step once: what the journal calls done is answered from it, not done again."""
     last = fence.last(order.key)
     if last.get("state") == "done":
         say("这一步先前已经做完，按主机的记录给出结果，没有重做")
         return {**last["result"], "already": True}
+    _once(order, last)
     before = _before(fence, order.key) if last else kind.look(order)
     fence.note(order.key, "began", before=before)
     return _ended(fence, order.key, lambda: kind.do(order, before, fence))
@@ -41,6 +51,7 @@ def back(order: Order, kind: Kind, fence: Fence) -> dict[str, Any]:
     last = fence.last(order.key)
     if last.get("state") == "done":
         return {**last["result"], "already": True}
+    _once(order, last)
     if not fence.rows(order.of):
         return {"nothing": True}
     before = _before(fence, order.of)
@@ -132,6 +143,8 @@ def main(arguments: list[str]) -> int:
     signal.alarm(order.seconds + AFTER_SECONDS)
     try:
         answer: dict[str, Any] = {"ok": True, "result": act(verb.removeprefix("host-"), order)}
+    except Repeated as problem:
+        answer = {"ok": False, "sentence": str(problem), "untouched": False, "lost": True}
     except Failed as problem:
         answer = {"ok": False, "sentence": str(problem), "untouched": problem.untouched}
     except OSError as problem:

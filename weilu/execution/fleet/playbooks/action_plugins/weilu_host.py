@@ -24,10 +24,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     TRANSFERS_FILES = True  # Ansible makes a folder of its own on the host
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
         self._file = Path(self._task.args["output"]) / str((task_vars or {})["inventory_hostname"])
         self._begun = False
+        result: dict[str, Any] = {}
         try:
+            result = super().run(tmp, task_vars)  # makes the folder on the host: the first word over the connection
             errors = self._act()
         except (AnsibleError, OSError) as problem:
             self._keep(LOST + json.dumps({"begun": self._begun, "why": str(problem)[-2000:]}))
