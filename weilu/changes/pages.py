@@ -12,6 +12,7 @@ from weilu.accounts.models import Person
 from weilu.changes.approval import stands_approved
 from weilu.changes.carried import acted
 from weilu.changes.gates import Mend, mends
+from weilu.changes.host_pages import host_plan_view, may_rehearse, start_gates
 from weilu.changes.kind import STANDARD, TEMPLATE
 from weilu.changes.kind_pages import document_gates, is_engineer, kind_part
 from weilu.changes.models import PlanVersion
@@ -93,8 +94,20 @@ def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, An
         "missing": sum(not gate.open for _title, gate, _mend in gates), "returned": _returned(found),
         "countersign": "".join(countersign(found)), "countersign_short": countersign(found)[0],
         "last": next((one for one in found.view.opinions if not hasattr(one, "withdrawal")), None),
-        "may_run": _may_run(found), "following": _following(found),
+        "may_run": _may_run(found), **hosts_part(found, reader), "following": _following(found),
         "sheet": RecordSheet.objects.filter(item=item).order_by("-id").first(), **kind_part(found, reader),
+    }  # fmt: skip
+
+
+def hosts_part(found: ChangeView, reader: Person) -> dict[str, Any]:
+    """What only the pages of a change about hosts show: the plan with its rehearsal, and what its start asks for."""
+    if not found.change.on_hosts:
+        return {"on_hosts": None, "may_rehearse": False, "start_gates": []}
+    gates = start_gates(found) if _may_run(found) else []
+    return {
+        "on_hosts": host_plan_view(found, found.plans[0] if found.plans else None),
+        "may_rehearse": may_rehearse(found, reader), "start_gates": gates,
+        "starts_missing": sum(not gate.open for _title, gate in gates),
     }  # fmt: skip
 
 
@@ -171,7 +184,7 @@ def plan_page(found: ChangeView, reader: Person) -> dict[str, Any]:
         "found": found, "item": found.change.item, "view": found.view, "writes": _writes(found, reader),
         "anew": form_of(found) != "plan", "plan": found.plans[0] if found.plans else None,
         "plan_lines": lines(found.plans[0].content) if found.plans else [], "kind": found.change.item.kind,
-        "template": found.template, "template_lines": _template_lines(found),
+        "template": found.template, "template_lines": _template_lines(found), **hosts_part(found, reader),
     }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from weilu.changes import kind_views, views
+from weilu.changes import host_views, kind_views, views
 
 app_name = "changes"
 urlpatterns = [
@@ -15,7 +15,8 @@ urlpatterns = [
     path("<str:uid>/sign", views.sign, name="sign"),
     path("<str:uid>/return", views.send_back, name="return"),
     path("<str:uid>/need", views.need, name="need"),
-    path("<str:uid>/plan", views.plan, name="plan"),
+    path("<str:uid>/plan", host_views.plan, name="plan"),
+    path("<str:uid>/rehearse", host_views.rehearse, name="rehearse"),
     path("<str:uid>/compare", views.compare, name="compare"),
     path("<str:uid>/run", views.run, name="run"),
     path("<str:uid>/feedback", views.feedback, name="feedback"),

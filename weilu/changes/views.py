@@ -102,10 +102,10 @@ def sign(request: HttpRequest, uid: str) -> HttpResponse:
             sign_step(reader(request), item, subject=subject, **shown)
     except Refused as problem:
         return _page(request, uid, forms.Held({"words": words}, of_a_field(problem)), 409)
-    return _next(request, item, _("已签 %(number)s") % {"number": item.number})
+    return on(request, item, _("已签 %(number)s") % {"number": item.number})
 
 
-def _next(request: HttpRequest, item: Any, said: str) -> HttpResponse:
+def on(request: HttpRequest, item: Any, said: str) -> HttpResponse:
     """On to the next item that waits; to this one when none does."""
     following = neighbours(reader(request), item).next
     messages.success(request, said + (_("，这是下一项待办") if following else ""))
@@ -128,7 +128,7 @@ def send_back(request: HttpRequest, uid: str) -> HttpResponse:
                 reader(request), item, turn=forms.turn_of(request.POST), to=entries["to"], words=entries["words"],
                 step=request.POST.get("step", ""),
             )  # fmt: skip
-            return _next(request, item, _("已退回 %(number)s") % {"number": item.number})
+            return on(request, item, _("已退回 %(number)s") % {"number": item.number})
         except Refused as problem:
             refused, found = of_a_field(problem), opened(request, uid)
     shown = {"view": found.view, "item": found.change.item, "typed": entries, "refused": refused}
@@ -147,7 +147,7 @@ def need(request: HttpRequest, uid: str) -> HttpResponse:
         try:
             _keep_need(request, found.change, form, entries)
             item = found.change.item
-            return _next(request, item, _("已提交 %(number)s") % {"number": item.number})
+            return on(request, item, _("已提交 %(number)s") % {"number": item.number})
         except Refused as problem:
             refused, found = of_a_field(problem), opened(request, uid)
     elif found.needs:
@@ -167,11 +167,11 @@ def _keep_need(request: HttpRequest, change: Any, form: str, entries: dict[str, 
         )
 
 
-@right(SIGNED_IN)
-@require_http_methods(["GET", "POST"])
-def plan(request: HttpRequest, uid: str) -> HttpResponse:
-    """The plan: written by the engineer at the design (a template, or a schedule by one), or read."""
-    found = opened(request, uid)
+def plan_page(request: HttpRequest, uid: str, found: ChangeView) -> HttpResponse:
+    """The plan of an installation: written by the engineer at the design (a template, or a schedule by one), or read.
+
+    A plan for hosts has a form of its own: `host_views`.
+    """
     names = {*forms.PLAN_FIELDS, *forms.TEMPLATE_FIELDS, *forms.SCHEDULE_FIELDS}
     entries: dict[str, Any] = forms.typed(request.POST, *sorted(names)) | {"criteria": forms.criteria(request.POST)}
     refused = None
@@ -180,7 +180,7 @@ def plan(request: HttpRequest, uid: str) -> HttpResponse:
             number = _keep_plan(request, found)
             item = found.change.item
             said = _("已送审 %(number)s 方案第 %(version)d 版") % {"number": item.number, "version": number}
-            return _next(request, item, said)
+            return on(request, item, said)
         except Refused as problem:
             refused, found = of_a_field(problem), opened(request, uid)
     elif found.plans:
@@ -239,7 +239,7 @@ def feedback(request: HttpRequest, uid: str) -> HttpResponse:
                 opinion=entries["opinion"], satisfaction=entries["satisfaction"],
             )  # fmt: skip
             item = found.change.item
-            return _next(request, item, _("已反馈 %(number)s") % {"number": item.number})
+            return on(request, item, _("已反馈 %(number)s") % {"number": item.number})
         except Refused as problem:
             refused, found = of_a_field(problem), opened(request, uid)
     shown = {

@@ -1,0 +1,298 @@
+"""What the pages of a change about hosts are made of: the form, the plan as approvers read it, its rehearsal, gates."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from weilu.accounts.models import Person
+from weilu.changes import host_forms, host_words
+from weilu.changes.forms import instant, whole
+from weilu.changes.host_fields import Entry, entries_of, kind_title
+from weilu.changes.host_plan import hosts_of
+from weilu.changes.kind import EMERGENCY
+from weilu.changes.kind_pages import is_engineer
+from weilu.changes.models import PlanVersion
+from weilu.changes.plan import is_on_hosts
+from weilu.changes.queries import ChangeView
+from weilu.execution.fleet import attempt, orders, start
+from weilu.execution.fleet.rules import check_fits
+from weilu.execution.models import Cell, Run
+from weilu.kernel.refused import Refused
+from weilu.kernel.times import now
+from weilu.planning.models import Booking
+from weilu.planning.queries import WITHOUT_WAITING, Slot, check_free, conflicts, free_slots
+from weilu.planning.telling import Conflict
+from weilu.process.models import WorkItem
+from weilu.process.rules import Gate
+from weilu.systems.keys import fingerprint
+from weilu.systems.models import Environment, Host, HostGroup
+from weilu.ui.dates import window
+
+KINDS = ("package", "service", "file", "script", "bundle", "http", "manual", "signature")
+REPORTED = 200  # hosts of a rehearsal that the report reads; its run has all
+WORDS = 60  # lines of what would change that are shown of one host
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An entry of a step with its value; one for a file has the kept ones to choose from."""
+
+    entry: Entry
+    id: str  # s2-path
+    value: str
+    wrong: bool = False
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step on the form."""
+
+    number: int
+    kind: str
+    title: str
+    asked: list[Asked]
+    last: bool
+
+
+@dataclass
+class GroupRow:
+    """A group of hosts on the form."""
+
+    group: HostGroup
+    environment: Environment
+    hosts: list[Host] = field(default_factory=list)
+
+
+def form_part(found: ChangeView, given: host_forms.Typed, reader: Person, focus: int = 0) -> dict[str, Any]:
+    """What the form shows: hosts by group, steps with their entries, files kept, and when it could be done."""
+    hosts = hosts_of(found.change.item)
+    health = given["health"] + [dict.fromkeys(host_forms.CHECK, "") for _n in range(max(1, 2 - len(given["health"])))]
+    return {
+        "typed": given | {"health": health}, "groups": _groups(hosts), "steps": list(_rows(given)),
+        "kinds": [(kind, kind_title(kind)) for kind in KINDS], "files": found.files, "focus": focus,
+        "picked": len(host_forms.chosen(given, hosts)), **time_part(found, given, reader, hosts),
+    }  # fmt: skip
+
+
+def time_part(
+    found: ChangeView, given: host_forms.Typed, reader: Person, hosts: Sequence[Host]
+) -> dict[str, list[Conflict] | list[tuple[str, str]]]:
+    """What stands in the way of the window that is typed, and the next times in which the work would fit (CHG-3)."""
+    item, picked = found.change.item, host_forms.chosen(given, hosts)
+    span = _span(given)
+    found_conflicts = conflicts(item, item.system, *span, picked, [reader], reader) if span else []
+    minutes = int((span[1] - span[0]).total_seconds()) // 60 if span else _needed(given, picked)
+    slots = free_slots(item.system, minutes, picked, [reader], item=item)
+    return {"in_the_way": found_conflicts, "slots": [_offered(slot) for slot in slots]}
+
+
+def _offered(slot: Slot) -> tuple[str, str]:
+    """What the button of a free slot sends, and what it says."""
+    words = window(slot.starts, slot.ends, now())
+    words += f" · {slot.window}" if slot.window else ""
+    return f"{host_forms.local(slot.starts)}/{host_forms.local(slot.ends)}", words
+
+
+def _span(given: host_forms.Typed) -> tuple[datetime, datetime] | None:
+    try:
+        start, end = (instant(given[name], "", name) for name in ("window_from", "window_to"))
+    except Refused:
+        return None
+    return (start, end) if start < end <= start + timedelta(days=7) else None
+
+
+def _needed(given: host_forms.Typed, hosts: Sequence[Host]) -> int:
+    """Minutes that the batches as typed would take; an hour while that cannot be told."""
+    minutes = whole(given["minutes"])
+    batches = len(host_forms.written(given, hosts).then) + bool(given["canary"])
+    return minutes * batches if 1 <= minutes * batches <= 24 * 60 else 60
+
+
+def _groups(hosts: Sequence[Host]) -> list[GroupRow]:
+    found: dict[int, GroupRow] = {}
+    for host in hosts:
+        row = found.setdefault(host.group_id, GroupRow(host.group, host.group.environment))
+        row.hosts.append(host)
+    return list(found.values())
+
+
+def _rows(given: host_forms.Typed) -> Iterator[StepRow]:
+    steps = given["steps"]
+    for n, row in enumerate(steps, start=1):
+        asked = [Asked(entry, f"s{n}-{entry.name}", row[entry.name]) for entry in entries_of(row["kind"])]
+        yield StepRow(n, row["kind"], kind_title(row["kind"]), asked, n == len(steps))
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step as approvers read it."""
+
+    number: int
+    title: str
+    words: str
+    limit: str
+    crash: str
+    back: str
+    no_back: bool
+    seen: list[Outcome] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rehearsal says of a step for the hosts on which it is the same."""
+
+    hosts: str
+    would: list[tuple[str, str]]  # kind of the line (add, del or none) and the line
+    more: int  # lines that are not shown
+    rehearsed: bool
+    back: str
+    failed: str
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """The newest rehearsal of a plan."""
+
+    run: Run
+    passed: bool
+    unread: int  # hosts that the report leaves out
+
+
+@dataclass(frozen=True)
+class HostPlanView:
+    """A plan for hosts as approvers read it, with its rehearsal."""
+
+    steps: list[StepView]
+    batches: list[tuple[str, int, str]]
+    hosts: list[dict[str, Any]]
+    health: list[tuple[str, str]]
+    files: list[dict[str, Any]]
+    told: orders.Orders
+    stop: str
+    window_end: str
+    backup: str
+    without_back: str
+    rehearsal: Rehearsal | None
+
+
+def host_plan_view(found: ChangeView, plan: PlanVersion | None) -> HostPlanView | None:
+    """The plan for approvers; None of a plan that is not for hosts."""
+    if plan is None or not is_on_hosts(plan.content):
+        return None
+    told = plan.content["orders"]
+    run = next((one for one in found.runs if one.subject == plan.digest and one.purpose == Run.Purpose.REHEARSE), None)
+    outcomes = _outcomes(run) if run and not run.live else {}
+    steps = [_step_view(told, n, step, outcomes.get(step["key"], [])) for n, step in enumerate(told["steps"], 1)]
+    left = host_words.without_back(told)
+    return HostPlanView(
+        steps=steps, batches=[(title, len(names), host_words.named(names)) for title, names in _batches(told)],
+        hosts=[dict(host) | {"print": fingerprint(host["key"])} for host in told["hosts"]],
+        health=[(one["title"], host_words.check_words(one)) for one in told["batches"].get("health", [])],
+        files=told["artefacts"], told=told, stop=host_words.stop_words(told),
+        window_end=host_words.window_end_words(told["at_window_end"]), backup=host_words.backup_words(told),
+        without_back=_("、").join(step["title"] for step in left), rehearsal=_rehearsal(run),
+    )  # fmt: skip
+
+
+def _batches(told: orders.Orders) -> list[tuple[str, list[str]]]:
+    return host_words.batch_names(told)
+
+
+def _rehearsal(run: Run | None) -> Rehearsal | None:
+    if run is None:
+        return None
+    return Rehearsal(run, run.state == Run.State.SUCCEEDED, max(0, run.hosts.count() - REPORTED))
+
+
+def _step_view(told: orders.Orders, number: int, step: orders.Step, seen: list[Outcome]) -> StepView:
+    people = step["kind"] in orders.BY_PEOPLE
+    return StepView(
+        number, step["title"], host_words.step_words(told, step),
+        "" if people else _("时限 %(n)d 秒") % {"n": step["seconds"]},
+        "" if people else host_words.crash_words(step["crash"]), host_words.back_words(told, step),
+        step["kind"] in orders.CHANGING and step["back"] is None, seen,
+    )  # fmt: skip
+
+
+def _outcomes(run: Run) -> dict[str, list[Outcome]]:
+    """By step: what would change, hosts with the same outcome together."""
+    cells = Cell.objects.filter(step__run=run, host__ordinal__lte=REPORTED).order_by("step__ordinal", "host__ordinal")
+    alike: dict[str, dict[tuple[Any, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for key, name, state, words, result in cells.values_list(
+        "step__key", "host__name", "state", "words", "result"
+    ):  # fmt: skip
+        failed = words if state == Cell.State.FAILED else ""
+        would = tuple(str(line) for line in result.get("would", ()))
+        alike[key][(would, bool(result.get("rehearsed", False)), str(result.get("back", "")), failed)].append(name)
+    return {
+        key: [_outcome(names, *what) for what, names in same.items()] for key, same in alike.items()
+    }  # fmt: skip
+
+
+def _outcome(names: list[str], would: tuple[str, ...], rehearsed: bool, back: str, failed: str) -> Outcome:
+    shown = [(_line(line), line) for line in would[:WORDS]]
+    return Outcome(host_words.named(names), shown, max(0, len(would) - WORDS), rehearsed, back, failed)
+
+
+def _line(line: str) -> str:
+    if line.startswith(("+++", "---")):
+        return ""
+    return {"+": "add", "-": "del"}.get(line[:1], "")
+
+
+def may_rehearse(found: ChangeView, reader: Person) -> bool:
+    """Whether the reader may try the present plan on its hosts now."""
+    item = found.change.item
+    if not found.change.on_hosts or not item.step or not found.plans or found.plans[0].digest != item.subject:
+        return False
+    if any(run.live or (run.purpose == Run.Purpose.CARRY_OUT and run.subject == item.subject) for run in found.runs):
+        return False
+    return is_engineer(reader, item.owner_id)
+
+
+def start_gates(found: ChangeView) -> list[tuple[str, Gate]]:
+    """What has to hold before the run is ordered; asked again by the act, and once more by the worker."""
+    item, plan = found.change.item, found.plans[0]
+    told, at = plan.content["orders"], now()
+    begin, end = orders.window(told)
+    need = orders.minutes_needed(told, len(orders.split(told)))
+    asked: list[tuple[str, str, Callable[[], None]]] = [
+        ("rehearsal", _("演练"), lambda: start.check_rehearsed(item, plan.digest)),
+        ("window", _("窗口"), lambda: check_fits(max(at, begin), need, end)),
+        ("hosts", _("主机登记"), lambda: start.check_hosts(Run(plan=told, owner=item.owner))),
+        ("program", _("执行程序"), lambda: _check_program(told)),
+        ("time", _("时间冲突"), lambda: check_time_kept(item)),
+    ]
+    words = {
+        "rehearsal": _("这一版演练通过"), "window": _("够用，最多 %(n)d 分钟") % {"n": need},
+        "hosts": _("与批准的一致"), "program": _("与批准的一致"), "time": _("没有"),
+    }  # fmt: skip
+    return [(title, _gate(key, words[key], check)) for key, title, check in asked]
+
+
+def _check_program(told: orders.Orders) -> None:
+    if told["program"] != attempt.program():
+        raise Refused(_("维录自己的执行程序在批准之后有了新版本。重新提交方案再执行"))
+
+
+def check_time_kept(item: WorkItem) -> None:
+    """Raises Refused where something stands in the way of the time that is kept for the item (CHG-3)."""
+    kept = Booking.objects.kept().filter(item=item).first()
+    if kept is not None:
+        but = WITHOUT_WAITING if item.kind == EMERGENCY.key else ()
+        hosts, people = list(kept.hosts.all()), list(kept.people.all())
+        check_free(item, item.system, kept.starts, kept.ends, hosts, people, but=but)
+
+
+def _gate(key: str, words: str, check: Callable[[], None]) -> Gate:
+    try:
+        check()
+    except Refused as problem:
+        return Gate(key, False, problem.reason)
+    return Gate(key, True, words)
