@@ -97,3 +97,16 @@ def test_the_end_of_the_run_ends_the_asking(shown, aside):
     page.get_by_text("未执行完").wait_for()
     assert page.locator("#grid-poll[hx-get]").count() == 0
     assert page.locator("#grid-host h2").inner_text() == "wb-app-04"
+
+
+def test_the_way_back_in_the_browser_leads_to_the_host_before(shown, aside):
+    page, run = shown
+    page.click("#host-3 .address")
+    page.locator("#grid-host h2", has_text="wb-app-03").wait_for()
+    page.go_back()
+    page.locator("#grid-host h2", has_text="wb-app-04").wait_for()
+    aside(say, run, 4, "又一行")
+    page.locator("#grid-log p", has_text="又一行").wait_for()
+    assert page.locator("#grid-log p", has_text="又一行").count() == 1
+    page.click("#host-2 .address")
+    page.locator("#grid-host h2", has_text="wb-app-02").wait_for()
