@@ -198,6 +198,27 @@ def make_stuck(cast: Cast, **over: Any) -> Run:
     return run
 
 
+def make_rehearsal(cast: Cast, **over: Any) -> Run:
+    """A rehearsal on two hosts: a file would change, a package could not be taken back, a script is not tried."""
+    steps = [*make_steps(("改配置", "装补丁", "备份")), by_people(4)]
+    run = make_fleet(cast, (2,), steps, state="succeeded", purpose="rehearse", batches={"canary": 0}, **over)
+    told: dict[str, dict[str, Any]] = {
+        "s1": {"would": ["--- 现值 /etc/jz.conf", "+++ 改后 /etc/jz.conf", "-level=1", "+level=2"], "rehearsed": True},
+        "s2": {
+            "would": ["jz 1.0.0 → 1.1.0"],
+            "rehearsed": True,
+            "back": "软件源里没有现在的版本 1.0.0，装了新版本就回不去",
+        },
+        "s3": {"would": ["脚本不能试运行，演练没有执行它"], "rehearsed": False, "back": ""},
+    }
+    for key, result in told.items():
+        settle(run, 1, key, result={"back": ""} | result)
+    run.steps.filter(key="s4").update(state="done", result={"rehearsed": False})
+    run.hosts.update(state="done")
+    Run.objects.filter(id=run.id).update(ended_at=now())
+    return run
+
+
 def make_big(cast: Cast) -> Run:
     """50 hosts by 20 steps, half of the second batch at work."""
     run = make_fleet(cast, (5, 45), make_steps(tuple(f"第 {n} 步" for n in range(1, 21))), state="running")

@@ -5,14 +5,15 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Cast
+from tests.execution.fleet_pages import page_of, rows_of, signed_in
 from tests.execution.fleet_rows import (
     make_fleet,
     make_journal,
     make_middle,
+    make_rehearsal,
     make_steps,
     make_waiting,
     say,
@@ -27,26 +28,6 @@ from weilu.execution.models import Run
 from weilu.kernel.times import now
 
 pytestmark = pytest.mark.django_db
-
-LABEL = re.compile(r'<i class="grid-cell drawn (\w*)" role="img" aria-label="([^"]*)"')
-ROW = re.compile(r'<tr id="host-(\d+)".*?</tr>', re.DOTALL)
-
-
-def signed_in(person: object) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
-
-
-def page_of(cast: Cast, run: Run, query: str = "") -> str:
-    answer = signed_in(cast.chen).get(f"/runs/{run.uid}/{query}")
-    assert answer.status_code == 200
-    return str(answer.content.decode())
-
-
-def rows_of(page: str) -> dict[int, list[tuple[str, str]]]:
-    """For each host on the page, its cells: the look and the words beside it."""
-    return {int(row[1]): LABEL.findall(row[0]) for row in ROW.finditer(page)}
 
 
 def one_batch(cast: Cast, size: int = 2, titles: tuple[str, ...] = ("备份", "装补丁"), **over: object) -> Run:
@@ -122,6 +103,19 @@ def test_the_way_back_stands_below_the_steps_it_undoes(cast: Cast) -> None:
     }  # fmt: skip
 
 
+def test_a_host_keeps_its_own_way_back_when_the_rest_goes_back_later(cast: Cast) -> None:
+    run = one_batch(cast, titles=("备份",))
+    settle(run, 1, "s1", {1: "failed", 2: "done"})
+    make_journal(run, [("s1", "回退：备份")], [1], "back")
+    settle(run, 1, "s1", {1: "done"}, phase="back", seconds=20)
+    own = run.steps.get(phase="back")
+    whole = run.steps.create(key="s1", title="回退：备份", ordinal=26001, batch=1, phase="back", state="done")
+    whole.cells.create(host=run.hosts.get(ordinal=2), state="failed", ended_at=now())
+    assert (own.ordinal < whole.ordinal, list(own.cells.values_list("host__ordinal", flat=True))) == (True, [1])
+    looks = {host: [look for look, _words in cells] for host, cells in rows_of(page_of(cast, run)).items()}
+    assert looks == {1: ["refused", "passed"], 2: ["passed", "refused"]}
+
+
 def test_the_failed_host_opens_its_log_and_its_row_is_tinted(cast: Cast) -> None:
     run = make_middle(cast)
     page = page_of(cast, run)
@@ -184,70 +178,6 @@ def test_the_log_of_the_whole_run_has_its_own_words(cast: Cast) -> None:
     run = make_middle(cast)
     page = page_of(cast, run, "?host=0")
     assert re.findall(r"</time> ([^<]+)</p>", page) == ["金丝雀通过", "开始：第 1 批"]
-
-
-def polled(cast: Cast, run: Run, page: str) -> tuple[int, str]:
-    """What the page's own poll answers, with the marks it carries."""
-    poll = re.search(r'hx-get="([^"]+)"', page.partition('id="grid-poll"')[2])
-    marks = re.search(r'id="grid-marks" name="marks" value="([^"]*)"', page)
-    assert poll
-    assert marks
-    answer = signed_in(cast.chen).get(poll[1].replace("&amp;", "&") + "&marks=" + marks[1])
-    return answer.status_code, answer.content.decode()
-
-
-def test_polling_says_nothing_until_there_is_something_new(cast: Cast) -> None:
-    run = make_middle(cast)
-    page = page_of(cast, run)
-    assert polled(cast, run, page) == (204, "")
-
-    say(run, 3, "第 3/3 次探测")
-    status, told = polled(cast, run, page)
-    assert status == 200
-    assert ("beforeend:#grid-log" in told, list(rows_of(told))) == (False, [])  # another host said it
-    assert polled(cast, run, told) == (204, "")
-
-
-def test_polling_sends_the_lines_of_the_open_host_and_the_rows_that_changed(cast: Cast) -> None:
-    run = make_middle(cast)
-    page = page_of(cast, run)
-    say(run, 4, "转给值班", "通知 陈航", kind="plain")
-    settle_again = run.steps.get(batch=2, key="s7").cells.filter(host__ordinal=3)
-    settle_again.update(state="done", ended_at=now())
-    status, told = polled(cast, run, page)
-
-    assert status == 200
-    assert list(rows_of(told)) == [3]
-    assert re.findall(r"</time> ([^<]+)</p>", told) == ["转给值班", "通知 陈航"]
-    assert 'id="grid-table"' not in told
-    assert 'id="grid-acts"' not in told
-    assert 'id="grid-side"' not in told
-
-
-def test_polling_notices_what_is_no_line_of_the_log(cast: Cast) -> None:
-    run = make_middle(cast)
-    page = page_of(cast, run)
-    Run.objects.filter(id=run.id).update(paused_by=cast.chen)
-    status, told = polled(cast, run, page)
-    assert (status, "陈航要求暂停" in told) == (200, True)
-
-
-def test_a_run_that_ended_is_no_longer_polled(cast: Cast) -> None:
-    run = make_middle(cast)
-    page = page_of(cast, run)
-    Run.objects.filter(id=run.id).update(state="failed", ended_at=now(), cause="停止规则")
-    status, told = polled(cast, run, page)
-    assert (status, "hx-get" in told, 'id="grid-side"' in told) == (200, False, True)
-    assert "hx-get" not in page_of(cast, run).partition('id="grid-poll"')[2]
-
-
-def test_another_filter_sends_the_whole_table(cast: Cast) -> None:
-    run = make_middle(cast)
-    page = page_of(cast, run, "?show=running")
-    say(run, None, "做完")
-    run.hosts.filter(ordinal=3).update(state="done")
-    status, told = polled(cast, run, page)
-    assert (status, list(rows_of(told)), 'id="grid-table"' in told) == (200, [5], True)
 
 
 def test_bad_addresses_are_answered_as_such(cast: Cast) -> None:
@@ -378,6 +308,21 @@ def test_the_words_of_hosts_and_cells_can_be_destroyed(cast: Cast) -> None:
     reached = blank(str(run.item.uid), [], ["王五的身份证号写在这里"], "已销毁")
     assert (reached["execution_runhost"], reached["execution_cell"]) == (1, 3)
     assert "身份证号" not in page_of(cast, run, "?host=4")
+
+
+def test_a_rehearsal_says_what_would_change_and_what_was_not_tried(cast: Cast) -> None:
+    run = make_rehearsal(cast)
+    page = page_of(cast, run, "?host=2")
+    report = page.partition('id="grid-report"')[2].partition('id="grid-waiting"')[0]
+    assert re.findall(r"<li>([^<]+)</li>", report) == [
+        "备份 · 2 台", "切负载 · 由人办", "装补丁 · 2 台 · 软件源里没有现在的版本 1.0.0，装了新版本就回不去",
+    ]  # fmt: skip
+    would = page.partition('class="would"')[2].partition('class="host-steps')[0]
+    assert re.findall(r"<p(?: class=\"(\w+)\")?>([^<]+)</p>", would) == [
+        ("", "--- 现值 /etc/jz.conf"), ("", "+++ 改后 /etc/jz.conf"), ("gone", "-level=1"), ("come", "+level=2"),
+        ("", "jz 1.0.0 → 1.1.0"), ("", "脚本不能试运行，演练没有执行它"),
+    ]  # fmt: skip
+    assert "没有演练的步骤" not in page_of(cast, make_middle(cast))
 
 
 def test_both_kinds_of_runs_stand_in_the_list_whatever_their_number(cast: Cast) -> None:

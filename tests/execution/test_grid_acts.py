@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
-from django.test import Client
 
 from tests.cast import Cast
+from tests.execution.fleet_pages import signed_in
 from tests.execution.fleet_rows import (
     make_asking,
     make_fleet,
@@ -26,12 +26,6 @@ from weilu.kernel.times import now
 pytestmark = pytest.mark.django_db
 FORM = re.compile(r'action="/runs/[^/]+/acts/(\w+)')
 LOOKED = ("Look", "Session")
-
-
-def signed_in(person: object) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
 
 
 def page_of(person: object, run: Run, query: str = "") -> str:

@@ -39,7 +39,11 @@ class Pen:
 
     def __init__(self, columns: Sequence[Column], steps: Sequence[StepRow]) -> None:
         self.columns = columns
-        self.steps = {(row.batch, row.phase != "forward", row.key): row for row in steps}
+        self.steps = {(row.batch, row.key): row for row in steps if row.phase == "forward"}
+        self.ways_back: dict[tuple[int | None, str], list[StepRow]] = {}  # a host's own, and later the whole run's
+        for row in steps:
+            if row.phase != "forward":
+                self.ways_back.setdefault((row.batch, row.key), []).insert(0, row)
         self._kept: dict[tuple[object, ...], SafeString] = {}
 
     def row(self, batch: int, cells: Mapping[int, CellRow], *, back: bool, over: bool) -> SafeString:
@@ -52,7 +56,7 @@ class Pen:
         return mark_safe("".join(drawn))  # noqa: S308  (each part is escaped by format_html)
 
     def _forward(self, column: Column, batch: int, cells: Mapping[int, CellRow], over: bool) -> SafeString:
-        step = self.steps.get((batch, False, column.key))
+        step = self.steps.get((batch, column.key))
         cell = cells.get(step.id) if step else None
         if step is not None and cell is not None:
             return self._drawn(column, state_of(cell, step), cell.attempt, cell.seconds)
@@ -61,10 +65,10 @@ class Pen:
         return self._drawn(column, "never" if over else "waiting")
 
     def _back(self, column: Column, batch: int, cells: Mapping[int, CellRow]) -> SafeString:
-        step = self.steps.get((batch, True, column.key))
-        cell = cells.get(step.id) if step else None
-        if step is None or cell is None:
+        step = next((row for row in self.ways_back.get((batch, column.key), ()) if row.id in cells), None)
+        if step is None:
             return SafeString("")
+        cell = cells[step.id]
         return self._drawn(column, state_of(cell, step), cell.attempt, cell.seconds, back=True)
 
     def _drawn(

@@ -14,6 +14,7 @@ from weilu.execution.grid.batches import Batch, Counts, Heads, count
 from weilu.execution.grid.estimate import Estimate
 from weilu.execution.grid.panel import Panel, panel_of
 from weilu.execution.grid.reading import Place, StepRow
+from weilu.execution.grid.rehearsal import Report, Would, report_of, would_of
 from weilu.execution.grid.rows import Group, Opening, Rows, mark
 from weilu.execution.masking import mask
 from weilu.execution.models import Run, RunHost
@@ -69,6 +70,8 @@ class GridView:
     waiting: Waiting | None
     may_answer: bool
     helpers: str  # who is waited for, where that is not the reader
+    report: Report | None  # of a rehearsal
+    would: list[Would]
     facts: list[Fact]
     begin: StepRow | None  # what the worker asked again before the first step
     at: int
@@ -94,7 +97,8 @@ class GridView:
             ("a", mark(*(act.name for act in self.acts))),
             ("s", mark(*((host.ordinal, host.words) for host in self.stuck))),
             ("w", mark(*(self.waiting.mark if self.waiting else ()))),
-            ("p", mark(*self.panel.mark)),
+            ("p", mark(*self.panel.mark, *self.would)),
+            ("t", mark(self.report)),
             ("r", mark(*(batch.mark for batch in self.batches))),
         ]
         for group in self.groups:
@@ -182,6 +186,7 @@ class _Reading:
         rows = Rows(self.columns, self.steps, self.times, opening, live=run.live)
         may_act = _holds(person, "engineer", run)
         helpers = list(Person.objects.holding(waiting.role, run.owner)) if waiting else []
+        rehearsal = run.purpose == Run.Purpose.REHEARSE
         begin = next((row for row in self.steps if row.batch is None), None)
         return GridView(
             run=run, look=look_of(run), asked=self.asked, columns=self.columns, batches=self.batches,
@@ -198,6 +203,8 @@ class _Reading:
             panel=panel_of(run, self.host, self.steps, cells, after), acts=self.acts(left) if may_act else [],
             may_act=may_act, waiting=waiting,
             may_answer=person in helpers, helpers=_("、").join(one.name for one in helpers),
+            report=report_of(run, self.columns) if rehearsal else None,
+            would=would_of(self.host, self.steps) if rehearsal and self.host else [],
             facts=[fact for fact in facts if fact.source == run.number],
             begin=begin, at=int(self.at.timestamp()),
         )  # fmt: skip
