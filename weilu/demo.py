@@ -7,6 +7,7 @@ The same cast stands in the tests: 王 asks, 李 heads the department, 赵 heads
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from django.db import transaction
 from weilu.accounts.actions import add_person, found_organisation, give_role
 from weilu.accounts.house import name_head
 from weilu.accounts.models import Department, Organisation, Person
+from weilu.kernel.times import SHANGHAI
+from weilu.planning.actions import add_window
 from weilu.process.flow_actions import install_flow
 from weilu.systems.actions import name_users, register_installation, register_system
 from weilu.systems.models import Environment, Host, HostGroup, Installation, System
@@ -96,6 +99,11 @@ def make_system(
         backup_owner=cast.zheng,
     )
     name_users(cast.zheng, system, [cast.wang, cast.li])
+    # The story plays at whatever hour somebody starts it; a real system has its nights, or says when.
+    add_window(
+        cast.zheng, system, name="全天（仅供演示）", rule="FREQ=DAILY",
+        starts=datetime(2026, 1, 1, tzinfo=SHANGHAI), minutes=24 * 60,
+    )  # fmt: skip
     return register_installation(
         cast.zheng, system, name="jzdesk", host="app-01", root=str(root), url=url,
         channel=str(channel), keyring=str(keyring), version=version,

@@ -13,6 +13,7 @@ from demo.channel import Channel, build_channel
 from tests.cast import Cast, make_change, make_environment, make_group, make_host, make_installation
 from tests.changes.steps import bring
 from tests.documents.builders import make_template
+from tests.planning.builders import book_for, make_exception, make_freeze, make_window
 from weilu.accounts.alarms import raise_alarms
 from weilu.accounts.credentials import ApiToken
 from weilu.accounts.register import note
@@ -26,6 +27,7 @@ from weilu.evidence.models import Entry
 from weilu.execution.models import Run
 from weilu.kernel.times import SHANGHAI, now
 from weilu.notify.models import Notice
+from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.process.drafted import FlowDraft
 from weilu.process.flow_actions import draft_flow
 from weilu.records.filling import fill_sheet
@@ -62,6 +64,8 @@ class Told:
             "notice": Notice.objects.filter(person=self.cast.wang).first(),
             "environment": Environment.objects.get(), "group": HostGroup.objects.get(), "host": Host.objects.get(),
             "limit": Limit.objects.get(),
+            "window": Window.objects.filter(name="东窗").get(), "freeze": Freeze.objects.get(),
+            "exception": FreezeException.objects.get(), "booking": FreezeException.objects.get().item.bookings.get(),
         }  # fmt: skip
         return {name: str(row.uid) for name, row in rows.items()}
 
@@ -95,6 +99,9 @@ class Told:
             "禾川",
             "app-01",
             "东机房",
+            "东窗",
+            "东封网",
+            "东漏洞",
             "192.0.2.1",
             "jzdesk",
             self.sheet.token,
@@ -132,6 +139,9 @@ def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
     file_scan(cast.chen, sheet, data=paper_of(sheet))
     make_host(make_group(make_environment(installation.system)), name="jz-app-01", site="东机房")
     Limit.objects.create(owner=cast.jz, kind="site", name="东机房", at_once=2)
+    make_window(installation.system, name="东窗")
+    booking = Booking.objects.kept().filter(item=opened.item).first() or book_for(cast, opened.item)
+    make_exception(make_freeze(cast.jz, name="东封网"), booking, cast, why="东漏洞")
     tick()
     return Told(cast, closed, opened, run, sheet)
 

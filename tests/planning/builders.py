@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+from django.db import transaction
+
 from weilu.kernel.times import SHANGHAI
-from weilu.planning.models import Freeze, FreezeException, Window
+from weilu.planning.bookings import book
+from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.systems.models import System
 
 YEAR = 2031
@@ -25,6 +28,12 @@ def make_freeze(owner, **over: object) -> Freeze:
     """国庆封网, of all systems."""
     fields = {"name": "国庆封网", "starts": at("09-30T18:00"), "ends": at("10-08T08:00"), "reason": "节日保障"} | over
     return Freeze.objects.create(owner=owner, **fields)
+
+
+def book_for(cast, item, starts: str = "10-09T22:00", ends: str = "10-10T01:00") -> Booking:
+    """陈 keeps this time for the item, on its own system."""
+    with transaction.atomic():
+        return book(cast.chen, item, item.system, at(starts), at(ends))
 
 
 def make_exception(freeze: Freeze, booking, cast, **over: object) -> FreezeException:

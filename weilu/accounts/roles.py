@@ -29,6 +29,9 @@ RIGHTS = {
     "sheets.cancel": _("作废报告单编号"),
     "filters.share": _("共享筛选"),
     "jobs.manage": _("管理后台任务"),
+    "planning.keep": _("维护窗口与封网期"),
+    "planning.ask": _("改期和申请封网破例"),
+    "planning.except": _("批准封网破例"),
     "documents.manage": _("管理受控文件与模板"),
     "documents.approve": _("批准受控文件与模板"),
 }
@@ -60,9 +63,19 @@ ROLES = {
             "templates.withdraw",
             "flows.publish",
             "filters.share",
+            "planning.keep",
+            "planning.ask",
             "documents.approve",
         ),
-        _role("leader", _("用户领导"), "templates.withdraw", "evidence.export", "evidence.shred", "documents.approve"),
+        _role(
+            "leader",
+            _("用户领导"),
+            "templates.withdraw",
+            "evidence.export",
+            "evidence.shred",
+            "planning.except",
+            "documents.approve",
+        ),
         _role(
             "security_office",
             _("信息安全领导办公室"),
@@ -73,6 +86,8 @@ ROLES = {
             "evidence.shred",
             "security.see",
             "security.manage",
+            "planning.keep",
+            "planning.except",
             "documents.approve",
         ),
         _role(
@@ -95,10 +110,11 @@ ROLES = {
             "sheets.cancel",
             "filters.share",
             "jobs.manage",
+            "planning.keep",
             "documents.manage",
             "documents.approve",
         ),
-        _role("engineer", _("维护工程师"), "templates.propose", "evidence.export"),
-        _role("development_head", _("软件开发负责人"), "evidence.export", "filters.share"),
+        _role("engineer", _("维护工程师"), "templates.propose", "evidence.export", "planning.ask"),
+        _role("development_head", _("软件开发负责人"), "evidence.export", "filters.share", "planning.ask"),
     )
 }

@@ -19,6 +19,7 @@ from weilu.api import (
     kinds,
     lists,
     notify,
+    planning,
     problems,
     protected,
     reads,
@@ -57,6 +58,8 @@ api.add_router("", accounts.router)
 api.add_router("", house.router)
 api.add_router("", jobs.router, tags=["act"])
 api.add_router("", notify.router, tags=["act"])
+api.add_router("", planning.router)
+api.add_router("", planning.reads)
 api.add_router("", records.router, tags=["act"])
 api.add_router("", records.reads, tags=["read"])
 api.add_router("", security.router)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
 from weilu.changes import rules
-from weilu.changes.approval import check_item_approved, latest_plan, wants_amendment
+from weilu.changes.approval import check_item_approved, check_time, latest_plan, wants_amendment
 from weilu.changes.carried import acts_of
 from weilu.changes.kind import CHANGE, EMERGENCY
 from weilu.changes.models import Change, Feedback, NeedVersion, PlanTemplate, PlanVersion
@@ -26,12 +26,13 @@ from weilu.kernel.canonical import canonical, digest, sha256_hex, sm3_hex
 from weilu.kernel.refused import Refused
 from weilu.kernel.statements import Prepared, insert, slot
 from weilu.kernel.times import iso, now
+from weilu.planning.bookings import book
 from weilu.process.actions import note, open_item, record_fact, reopen_step, say_in_step, set_subject
 from weilu.process.flow import parse_flow
 from weilu.process.models import WorkItem
 from weilu.process.rules import check_turn
 from weilu.process.seats import doing
-from weilu.systems.models import Installation, System
+from weilu.systems.models import Host, Installation, System
 
 ORDERED = ("version", "wheel", "sha256", "window_from", "window_to", "criteria", "way_back")
 NEED = Prepared(lambda: NeedVersion.objects.filter(change=slot("change")).order_by("-number")[:1])
@@ -179,9 +180,12 @@ def submit_plan(
 
 
 def put_forward(by: Person, change: Change, plan: Plan, release: Release, words: str) -> PlanVersion:
-    """Keep a plan of this release as the item's subject, and sign the design with it; part of an action."""
+    """Keep a plan of this release as the item's subject, with its time, and sign the design; part of an action."""
     item, kept = change.item, keep_plan(by, change, plan)
     set_subject(item, kept.digest)
+    hosts = Host.objects.filter(owner=item.owner, name=plan["host"], retired_at=None)
+    starts, ends = datetime.fromisoformat(plan["window_from"]), datetime.fromisoformat(plan["window_to"])
+    book(by, item, item.system, starts, ends, list(hosts), [by])
     proof = _("签名 %(signer)s，SHA-256 %(sha)s") % {"signer": release.signer, "sha": release.sha256[:12]}
     record_fact(item, "integrity.verified", kept.digest, True, proof, by.actor, kept.evidence)
     say_in_step(by, item, turn=item.turn, subject=kept.digest, words=words, form="plan")
@@ -199,6 +203,7 @@ def order_upgrade(by: Person, change: Change, *, turn: int) -> Run:
     doing(by, item, turn)
     plan = latest_plan(change)
     check_item_approved(item, plan.digest)
+    check_time(item)
     content = plan.content
     if is_on_hosts(content):
         check_rehearsed(item, plan.digest)
@@ -244,6 +249,15 @@ def back_to_design(by: Person, change: Change, turn: int) -> None:
         check_turn(turn, item.turn)
         rules.check_amended(wants_amendment(change, "design"), "design")
         return
+    check_may_write_anew(by, change)
+    moved = reopen_step(by, item, turn=turn, to="design", reason=_("方案改版，原签名与关口失效"))
+    note(moved, "flow", _("方案改版：原来的签名与关口失效，重新送审"), actor=by)
+    change.item = moved
+
+
+def check_may_write_anew(by: Person, change: Change) -> None:
+    """Raises Refused unless `by` may take an item that has gone on back to its design, to write the plan anew."""
+    item = change.item
     flow = parse_flow(item.flow.source)
     past = item.step and flow.place(item.step) > flow.place("design")
     if not past or flow.place(item.step) > flow.place("release") or not change.plans.exists():
@@ -253,9 +267,6 @@ def back_to_design(by: Person, change: Change, turn: int) -> None:
     if not Person.objects.holding("engineer", item.owner).filter(id=by.id).exists():
         raise Refused(_("改方案要由维护工程师办"), rules.APPROVED_AS_IS)
     rules.check_amended(wants_amendment(change, "design"), "design")
-    moved = reopen_step(by, item, turn=turn, to="design", reason=_("方案改版，原签名与关口失效"))
-    note(moved, "flow", _("方案改版：原来的签名与关口失效，重新送审"), actor=by)
-    change.item = moved
 
 
 def keep_need(by: Person, change: Change, need: str) -> None:

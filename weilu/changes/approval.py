@@ -1,4 +1,4 @@
-"""Whether what is to be carried out stands approved, for each kind of change; no function here writes."""
+"""Whether what is to be carried out stands approved, by kind of change, and its time is free; nothing is written."""
 
 from collections.abc import Iterable
 
@@ -10,6 +10,8 @@ from weilu.changes.kind import CHANGE, EMERGENCY, STANDARD
 from weilu.changes.models import Amendment, Change, PlanTemplate, PlanVersion
 from weilu.kernel.canonical import digest
 from weilu.kernel.refused import Refused
+from weilu.planning.models import Booking
+from weilu.planning.queries import WITHOUT_WAITING, check_free
 from weilu.process.flow import Flow, parse_flow
 from weilu.process.models import Opinion, StepVisit, WorkItem
 
@@ -41,6 +43,28 @@ def check_item_approved(item: WorkItem, subject: str) -> None:
     rules.check_approved(subject, digest(plan.content), item.subject, item.step, running, approvals, needed)
     if item.kind == STANDARD.key:
         check_by_template(change, plan)
+
+
+def check_time(item: WorkItem) -> None:
+    """Raises Refused where something stands in the way of the time that is kept for the item (CHG-3).
+
+    An emergency does not wait for a window or for the end of a freeze.
+    """
+    but = WITHOUT_WAITING if item.kind == EMERGENCY.key else ()
+    kept = Booking.objects.kept().filter(item=item).select_related("system__owner").first()
+    if kept is not None:
+        hosts, people = list(kept.hosts.all()), list(kept.people.all())
+        check_free(item, kept.system, kept.starts, kept.ends, hosts, people, but=but)
+
+
+def check_ready(item: WorkItem, subject: str) -> None:
+    """Raises Refused unless the plan stands approved and its time is free; the worker asks again before it acts.
+
+    A run on hosts asks for its time at its start; between two batches only for the approval.
+    """
+    check_item_approved(item, subject)
+    if not item.change.on_hosts:
+        check_time(item)
 
 
 def check_by_template(change: Change, plan: PlanVersion) -> None:

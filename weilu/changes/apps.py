@@ -6,7 +6,7 @@ class ChangesConfig(AppConfig):
     label = "changes"
 
     def ready(self) -> None:
-        from weilu.changes import chase, erasing, follow
+        from weilu.changes import chase, erasing, follow, planned
         from weilu.changes.gates import about_change
         from weilu.changes.kind import FACT_TITLES, KINDS
         from weilu.evidence.reach import hold_words
@@ -22,4 +22,5 @@ class ChangesConfig(AppConfig):
         add_figures(chase.figures)
         tell_about("changes", about_change)
         hold_words(*erasing.PLACES)
+        planned.register_all()
         follow.subscribe_all()

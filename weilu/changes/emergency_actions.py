@@ -14,6 +14,7 @@ from weilu.kernel import text, worktime
 from weilu.kernel.actions import action
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import iso, now
+from weilu.planning.bookings import release
 from weilu.process.actions import change_flow, note
 from weilu.systems.models import Installation, System
 
@@ -73,6 +74,7 @@ def take_normal_way(by: Person, change: Change, *, turn: int, reason: str) -> Ch
     was, change.template, change.rerouted_at = item.kind, None, now()
     change.save(update_fields=["template", "rerouted_at"])
     Emergency.objects.filter(change=change).update(done_at=change.rerouted_at)
+    release(item, by)
     change.item = change_flow(by, item, turn=turn, kind=CHANGE.key, flow="changes.normal", to="analysis", reason=reason)
     ref = stage(
         "changes.taken_normal",

@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Person
 from weilu.changes import host_sheet, rules
 from weilu.changes.amendments import documents_left
-from weilu.changes.approval import check_item_approved, latest_plan
+from weilu.changes.approval import check_ready, check_time, latest_plan
 from weilu.changes.carried import acts_of
 from weilu.changes.host_plan import orders_of
-from weilu.changes.kind import CHANGES, EMERGENCY, NOTIFY_USERS, TEMPLATE
+from weilu.changes.kind import CHANGE, CHANGES, EMERGENCY, NOTIFY_USERS, TEMPLATE
 from weilu.changes.models import Change, Emergency, PlanTemplate
 from weilu.changes.plan import is_on_hosts
 from weilu.changes.sheet import sheet_content
@@ -32,7 +32,7 @@ from weilu.records.models import RecordSheet, Side
 
 def subscribe_all() -> None:
     """Hear what rooms below announce; called once by `apps.py`."""
-    REGISTER.update(dict.fromkeys(CHANGES, check_item_approved))
+    REGISTER.update(dict.fromkeys(CHANGES, check_ready))
     ORDERS.update(dict.fromkeys(CHANGES, orders_of))
     URGENT.add(EMERGENCY.key)
     subscribe("process.step_entered", on_step_entered)
@@ -58,7 +58,11 @@ def on_step_entered(item: WorkItem, step: Step) -> None:
 
 
 def on_step_done(item: WorkItem, step: Step, **_more: Any) -> None:
-    """Raises Refused where the release is signed while a document that an amendment affects is not updated (CHG-2)."""
+    """Raises Refused where a plan is approved whose time is not free (CHG-3), or the release is signed while a document
+    that an amendment affects is not updated (CHG-2).
+    """
+    if item.kind == CHANGE.key and step.key in rules.NORMAL_APPROVALS:
+        check_time(item)
     if item.kind in CHANGES and step.key == "release":
         rules.check_documents_updated(documents_left(Change.objects.get(item=item)))
 

@@ -117,10 +117,11 @@ def submit_host_plan(
     )  # fmt: skip
     if answered := list(change.amendments.order_by("id").values_list("number", flat=True)):
         plan["amendments"] = answered
-    return _put_forward(by, change, plan, chosen)
+    return put_forward_on_hosts(by, change, plan, chosen)
 
 
-def _put_forward(by: Person, change: Change, plan: HostPlan, hosts: Sequence[Host]) -> PlanVersion:
+def put_forward_on_hosts(by: Person, change: Change, plan: HostPlan, hosts: Sequence[Host]) -> PlanVersion:
+    """Keep a plan for these hosts as the item's subject, with its time, and sign the design; part of an action."""
     item, kept = change.item, keep_plan(by, change, plan)
     set_subject(item, kept.digest)
     start, end = orders.window(plan["orders"])

@@ -31,7 +31,7 @@ KINDS = {
         NoticeKind(REQUESTED, _("我发起的"), _("被退回、已办结"), When.DIGEST),
         NoticeKind(COPY, _("抄送给我"), _("只需知道，不需要办理"), When.DIGEST),
         NoticeKind(SYSTEM, _("我用的系统"), _("升级说明"), When.DIGEST),
-        NoticeKind(SECURITY, _("安全与人员"), _("安全告警；有步骤没有人能办"), When.NOW),
+        NoticeKind(SECURITY, _("安全与人员"), _("安全告警；有步骤没有人能办；封网破例"), When.NOW),
     )
 }
 

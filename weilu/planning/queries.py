@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from weilu.accounts.models import Person
+from weilu.accounts.models import Organisation, Person
 from weilu.kernel import worktime
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
@@ -76,12 +76,12 @@ def conflicts(
     around = _around(item, system, span, hosts, people)
     wanted = Taken(0, system.id, span, frozenset(machines), frozenset(person.id for person in people))
     found = rules.clashes(wanted, around.taken, around.near, around.opens, around.frozen)
-    own = _since(item)
+    own, able = _since(item), approvers(system.owner) if around.freezes else []
     seen = Seen(
         owners=reader.owner_ids if reader else frozenset({system.owner_id}),
         bookings=around.bookings, freezes=around.freezes, systems=around.names, system=system,
         hosts=machines, people={person.id: person.name for person in people},
-        windows=bool(around.windows), able=_able(system) if around.freezes else [], at=now(),
+        windows=bool(around.windows), able=[one.name for one in able], at=now(),
     )  # fmt: skip
     return [tell_clash(clash, seen, _yields(clash, around, own)) for clash in found]
 
@@ -234,10 +234,10 @@ def _machine(host: Host) -> str:
     return host.key or f"#{host.id}"
 
 
-def _able(system: System) -> list[str]:
-    """Names of those who approve an exception of a freeze."""
-    found = (person.name for role in EXCEPT for person in Person.objects.holding(role, system.owner))
-    return list(dict.fromkeys(found))
+def approvers(owner: Organisation) -> list[Person]:
+    """Who approves an exception of a freeze of this customer: the security office first."""
+    found = (person for role in EXCEPT for person in Person.objects.holding(role, owner))
+    return list({person.id: person for person in found}.values())
 
 
 def _since(item: WorkItem | None) -> tuple[datetime, int] | None:
