@@ -1,19 +1,24 @@
 """Credentials: sealed as they come in, opened by nobody who serves pages, and never where they do not belong."""
 
+import base64
 import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.cast import Cast
 from tests.support.unchanged import Refusal, refusal_of
 from tests.vault.conftest import made_up_private, make_key, make_place, staged
 from weilu.demo import make_host
+from weilu.kernel.refused import Refused
 from weilu.vault import keys, material
 from weilu.vault.actions import add_credential, grant_access, retire_credential, revoke_access
 from weilu.vault.models import Access, Credential
@@ -99,15 +104,52 @@ def test_a_passphrase_is_asked_for_once_and_taken_off(vault: Cast, openssh: bool
         assert raw(opened(made)) == raw(pem(key).encode())
 
 
+CUT = made_up_private()
+WEAK = pem(rsa.generate_private_key(65537, 1024))
+OLD = pem(dsa.generate_private_key(1024), openssh=False)
+
+
+def test_a_key_that_would_hold_the_page_for_minutes_is_turned_away(vault: Cast, tmp_path: Path):
+    place = tmp_path / "key"
+    made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "words", "-f", str(place)]
+    subprocess.run([*made, "-a", "40"], check=True)
+    usual = {"name": "密钥", "kind": "ssh_key", "secret": place.read_text(), "passphrase": "words"}
+    lines = place.read_text().splitlines()
+    blob = bytearray(base64.b64decode("".join(lines[1:-1])))
+    at = blob.index(b"bcrypt") + 6 + 4 + 4 + 16
+    assert int.from_bytes(blob[at : at + 4], "big") == 40
+    blob[at : at + 4] = (1 << 31).to_bytes(4, "big")
+    slow = "\n".join([lines[0], base64.b64encode(bytes(blob)).decode(), lines[-1]])
+    assert refusal_of(lambda: add_credential(vault.zheng, vault.jz, **(usual | {"secret": slow}))) == Refusal(
+        "私钥的口令迭代次数太多，先用 ssh-keygen -p 改成通常的次数", "", "secret"
+    )
+    assert add_credential(vault.zheng, vault.jz, **usual).kind == "ssh_key"
+
+
+@given(st.text(max_size=300))
+@settings(max_examples=60, deadline=None)
+def test_anything_pasted_is_a_key_or_a_sentence(pasted: str):
+    for text in (pasted, f"-----BEGIN OPENSSH PRIVATE KEY-----\n{pasted}\n-----END OPENSSH PRIVATE KEY-----",
+                 f"-----BEGIN PRIVATE KEY-----\n{pasted}\n-----END PRIVATE KEY-----"):  # fmt: skip
+        for passphrase in ("", pasted):
+            with suppress(Refused):
+                material.read_private(text, passphrase)
+
+
+@given(st.integers(0, 300), st.binary(min_size=1, max_size=8))
+@settings(max_examples=100, deadline=None)
+def test_a_key_with_bytes_changed_is_a_key_or_a_sentence(at: int, other: bytes):
+    lines = CUT.splitlines()
+    blob = bytearray(base64.b64decode("".join(lines[1:-1])))
+    blob[at : at + len(other)] = other
+    with suppress(Refused):
+        material.read_private("\n".join([lines[0], base64.b64encode(bytes(blob)).decode(), lines[-1]]), "words")
+
+
 def test_a_passphrase_that_was_not_needed_does_no_harm(vault: Cast):
     private = made_up_private()
     given = {"name": "密钥", "kind": "ssh_key", "secret": private, "passphrase": "多余"}
     assert raw(opened(add_credential(vault.zheng, vault.jz, **given))) == raw(private.encode())
-
-
-CUT = made_up_private()
-WEAK = pem(rsa.generate_private_key(65537, 1024))
-OLD = pem(dsa.generate_private_key(1024), openssh=False)
 
 
 @pytest.mark.parametrize(

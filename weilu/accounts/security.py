@@ -29,7 +29,8 @@ PRIVILEGED = (
     "accounts.head_named", "accounts.token_made", "accounts.token_revoked", "accounts.second_factor_reset",
     "accounts.sign_in_unlocked", "accounts.password_set", "accounts.alarm_raised", "accounts.alarm_closed",
     "systems.system_registered", "systems.installation_registered", "vault.credential_added",
-    "vault.credential_retired", "vault.access_given", "vault.access_taken", "process.flow_published",
+    "vault.credential_retired", "vault.access_given", "vault.access_taken",
+    "vault.keys_rotated", "vault.keys_lost", "vault.host_key_refused", "process.flow_published",
     "process.delegated", "process.delegation_ended", "records.number_cancelled", "evidence.exported",
     "evidence.export_failed", "evidence.witness_enrolled", "evidence.witness_retired", "evidence.witness_disagrees",
     "log.reopened", "jobs.tried_again",
@@ -40,7 +41,10 @@ SETTINGS = (
     "notify.address_confirmed", "notify.chosen",
 )  # fmt: skip
 GROUPS = {"signed-in": SIGNED_IN, "privileged": PRIVILEGED, "settings": SETTINGS}
-OF_ALL = ("evidence.witness_enrolled", "evidence.witness_retired", "evidence.witness_disagrees", "log.reopened")
+OF_ALL = (
+    "evidence.witness_enrolled", "evidence.witness_retired", "evidence.witness_disagrees", "log.reopened",
+    "vault.keys_rotated", "vault.keys_lost",
+)  # fmt: skip
 
 
 def may_see(by: Person, owner: Organisation, right: str = "security.see") -> None:

@@ -17,6 +17,8 @@ from weilu.kernel.refused import Refused
 LONGEST = 20_000  # characters of a private key; RSA with 16,384 bits has 13,000
 SHORTEST_RSA = 2048  # bits
 LONGEST_PASSWORD = 256
+MOST_ROUNDS = 512  # ssh-keygen has 16 or 24 by itself; a thousand hold a page for half a minute
+MAGIC = b"openssh-key-v1\0"
 AnyKey = Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey
 
 
@@ -81,9 +83,25 @@ def _check_form(text: str) -> None:
         raise Refused(_("不是私钥。请贴整个私钥文件，以 -----BEGIN 开头、以 PRIVATE KEY----- 结尾"), field="secret")
 
 
+def _rounds(text: bytes) -> int:
+    """How often the passphrase of an OpenSSH key is stirred; 0 where that cannot be read: the parser says so."""
+    try:
+        blob = base64.b64decode(b"".join(text.split(b"\n")[1:-2]))
+        parts, place = [], len(MAGIC)
+        for _part in range(3):  # cipher, kdf, its options: salt and rounds
+            length = int.from_bytes(blob[place : place + 4], "big")
+            parts.append(blob[place + 4 : place + 4 + length])
+            place += 4 + length
+    except (ValueError, binascii.Error):
+        return 0
+    return int.from_bytes(parts[2][-4:], "big") if blob.startswith(MAGIC) and parts[1] == b"bcrypt" else 0
+
+
 def _opened(text: bytes, passphrase: bytes | None) -> object:
     try:
         if b"OPENSSH PRIVATE KEY" in text.partition(b"\n")[0]:
+            if _rounds(text) > MOST_ROUNDS:
+                raise Refused(_("私钥的口令迭代次数太多，先用 ssh-keygen -p 改成通常的次数"), field="secret")
             return form.load_ssh_private_key(text, passphrase)
         return form.load_pem_private_key(text, passphrase)
     except TypeError:  # a passphrase is missing, or one came for a key without
