@@ -322,6 +322,7 @@ def test_a_rehearsal_says_what_would_change_and_what_was_not_tried(cast: Cast) -
         ("", "--- 现值 /etc/jz.conf"), ("", "+++ 改后 /etc/jz.conf"), ("gone", "-level=1"), ("come", "+level=2"),
         ("", "jz 1.0.0 → 1.1.0"), ("", "脚本不能试运行，演练没有执行它"),
     ]  # fmt: skip
+    assert rows_of(page)[2][-1] == ("left", "切负载 · 跳过")
     assert "没有演练的步骤" not in page_of(cast, make_middle(cast))
 
 

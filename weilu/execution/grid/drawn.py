@@ -37,8 +37,8 @@ def state_of(cell: CellRow, step: StepRow) -> str:
 class Pen:
     """Draws the cells of one page."""
 
-    def __init__(self, columns: Sequence[Column], steps: Sequence[StepRow]) -> None:
-        self.columns = columns
+    def __init__(self, columns: Sequence[Column], steps: Sequence[StepRow], *, rehearsal: bool) -> None:
+        self.columns, self.rehearsal = columns, rehearsal
         self.steps = {(row.batch, row.key): row for row in steps if row.phase == "forward"}
         self.ways_back: dict[tuple[int | None, str], list[StepRow]] = {}  # a host's own, and later the whole run's
         for row in steps:
@@ -60,6 +60,8 @@ class Pen:
         cell = cells.get(step.id) if step else None
         if step is not None and cell is not None:
             return self._drawn(column, state_of(cell, step), cell.attempt, cell.seconds)
+        if step is not None and column.by_people and self.rehearsal:
+            return self._drawn(column, "skipped" if step.state == "done" else step.state)
         if step is not None and ((column.by_people and not over) or step.state == "skipped"):
             return self._drawn(column, column.kind if step.state == "asks" else step.state)
         return self._drawn(column, "never" if over else "waiting")

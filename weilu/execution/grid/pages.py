@@ -181,12 +181,12 @@ class _Reading:
         facts = list(Fact.objects.filter(item_id=run.item_id, subject=run.subject).order_by("id"))
         cells = self.cells.get(self.host.id, {}) if self.host else {}
         waiting = waiting_for(self.columns, self.steps, self.asking) if run.live else None
+        rehearsal = run.purpose == Run.Purpose.REHEARSE
         asks = {cell.host_id for cell in self.asking}
         opening = Opening(self.host.ordinal if self.host else 0, self.asked.query)
-        rows = Rows(self.columns, self.steps, self.times, opening, live=run.live)
+        rows = Rows(self.columns, self.steps, self.times, opening, live=run.live, rehearsal=rehearsal)
         may_act = _holds(person, "engineer", run)
         helpers = list(Person.objects.holding(waiting.role, run.owner)) if waiting else []
-        rehearsal = run.purpose == Run.Purpose.REHEARSE
         begin = next((row for row in self.steps if row.batch is None), None)
         return GridView(
             run=run, look=look_of(run), asked=self.asked, columns=self.columns, batches=self.batches,

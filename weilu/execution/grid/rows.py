@@ -72,9 +72,10 @@ class Rows:
 
     def __init__(
         self, columns: Sequence[Column], steps: Sequence[StepRow], times: Mapping[int, Times], opening: Opening,
-        *, live: bool,
+        *, live: bool, rehearsal: bool,
     ) -> None:  # fmt: skip
-        self.pen, self.times, self.opening, self.live = Pen(columns, steps), times, opening, live
+        self.pen = Pen(columns, steps, rehearsal=rehearsal)
+        self.times, self.opening, self.live = times, opening, live
         self.way_back = format_html("<small>{}{}</small>", mark_safe(svg("arrow-back-up")), _("回退"))  # noqa: S308
         self.back = {row.id for row in steps if row.phase != "forward"}
 
@@ -90,7 +91,7 @@ class Rows:
         return [Group(heads[number], rows) for number, rows in found.items()]
 
     def _row(self, host: RunHost, mine: Mapping[int, CellRow], asks: bool) -> Row:
-        over = host.state not in ("waiting", "running") or not self.live
+        over = host.state != "done" and (host.state not in ("waiting", "running") or not self.live)
         back = not self.back.isdisjoint(mine)
         look, word = self._standing(host, mine, asks)
         end = word if asks else self._end(host, mine, word)
