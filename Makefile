@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 QUIET := WEILU_SECRET_KEY=only-for-checks WEILU_DATA_DIR=/tmp/weilu-check DJANGO_SETTINGS_MODULE=weilu.settings
 LOCK := --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: demo test test-fast test-sqlite test-postgresql check bench messages holidays lock programs install clean
+.PHONY: demo test test-fast test-sqlite test-postgresql check crash bench messages holidays lock programs install clean
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/weilu demo
@@ -35,6 +35,12 @@ check: $(VENV)/.dev
 	$(QUIET) $(BIN)/lint-imports
 	$(QUIET) $(BIN)/python -m django makemigrations --check --dry-run
 	$(BIN)/python tools/messages.py --check
+
+# The long form of the crash tests: every boundary, and so many random moments, on both databases; hours.
+CRASHES ?= 200
+crash: $(VENV)/.dev programs
+	for database in sqlite postgresql; do WEILU_CRASHES=$(CRASHES) WEILU_TEST_DATABASE=$$database \
+		$(BIN)/python -m pytest tests/crash || exit 1; done
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import django
+from django.db import DatabaseError, close_old_connections
 
 django.setup()
 
@@ -53,7 +54,13 @@ REGISTER["trial"], ORDERS["trial"] = (
     lambda item, subject: Run.objects.filter(subject=subject).latest("id").plan,
 )
 mortal, until = worker.Worker(), time.monotonic() + 150
-while time.monotonic() < until and Run.objects.filter(state__in=("queued", "running")).exists():
-    if not mortal.work_once():
-        time.sleep(0.02)
+while time.monotonic() < until:
+    try:
+        if not Run.objects.filter(state__in=("queued", "running")).exists():
+            break
+        if not mortal.work_once():
+            time.sleep(0.02)
+    except DatabaseError:  # as `work_forever` does: a database that is away comes back
+        close_old_connections()
+        time.sleep(0.5)
 print(counted)

@@ -246,10 +246,11 @@ def stop(folder: Path) -> None:
     if bundle.plays(folder):
         sandbox.stop(folder)
         return
-    if pid := launch.living(folder):
-        for each in (*descendants(pid), pid):
-            with suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
+    child = _children.pop(folder, None)  # known also before it has said that it is there
+    pid = child.pid if child else launch.living(folder)
+    for each in (*descendants(pid), pid) if pid else ():
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
 
 
 def scrub(folder: Path) -> None:

@@ -40,23 +40,31 @@ def launch(run: Run, step: RunStep) -> None:
     """Start the attempt that the journal has just named; what keeps it from starting is told to every host of it."""
     folder = folder_of(run, step)
     cells = _open(step)
-    told = orders.step_of(run.plan, step.key)
-    verb = step.result["verb"]
     try:
-        opened = keys.opened(run, [cell.host.entry for cell in cells], folder, told["seconds"])
-        if verb == "play" or (verb == "check" and told["kind"] == "bundle"):
-            entries = [(cell.host.ordinal, cell.host.entry) for cell in cells]
-            name = bundle.call_of(run.number, step.ordinal)
-            bundle.start(folder, told, entries, opened, name, check=verb == "check")
-            return
-        call = attempt.Call(
-            run=str(run.uid), verb=verb, hosts=[_order(run, step, told, cell) for cell in cells],
-            artefacts=artefacts_of(told), forks=run.plan["batches"]["at_once"], opened=opened,
-        )  # fmt: skip
-        attempt.start(folder, call)
+        _call(run, step, folder, cells)
     except (Refused, OSError) as problem:
         why = problem.reason if isinstance(problem, Refused) else _("工作机上出错：%(why)s") % {"why": problem}
         attempt.give_up(folder, [cell.host.ordinal for cell in cells], str(why))
+    try:
+        lease.beat(run.id, run.fence)
+    except lease.Fenced:  # replaced meanwhile: its hosts refuse this call, and nobody else will end what it holds
+        attempt.stop(folder)
+        keys.end(folder)
+        raise
+
+
+def _call(run: Run, step: RunStep, folder: Path, cells: Sequence[Cell]) -> None:
+    told, verb = orders.step_of(run.plan, step.key), step.result["verb"]
+    opened = keys.opened(run, [cell.host.entry for cell in cells], folder, told["seconds"])
+    if verb == "play" or (verb == "check" and told["kind"] == "bundle"):
+        entries = [(cell.host.ordinal, cell.host.entry) for cell in cells]
+        bundle.start(folder, told, entries, opened, bundle.call_of(run.number, step.ordinal), check=verb == "check")
+        return
+    call = attempt.Call(
+        run=str(run.uid), verb=verb, hosts=[_order(run, step, told, cell) for cell in cells],
+        artefacts=artefacts_of(told), forks=run.plan["batches"]["at_once"], opened=opened,
+    )  # fmt: skip
+    attempt.start(folder, call)
 
 
 def folder_of(run: Run, step: RunStep) -> Path:
@@ -104,7 +112,7 @@ def follow(run: Run, step: RunStep) -> bool:
         if step.started_at and now() - step.started_at > beyond * step.attempt:
             attempt.stop(folder)
         return moved
-    if not elsewhere:
+    if folder.exists():  # not so on another machine; there its agent forgets its keys by itself
         keys.end(folder)
         attempt.scrub(folder)
     return _next(run, step)
