@@ -119,17 +119,17 @@ def steps_of(run: Run) -> list[Step]:
 
 
 def tests_of(plan: Plan, run: Run) -> list[Test]:
-    """Each check set beforehand: on how many hosts it passed; 未检查 where no host came to it."""
+    """Each check set beforehand: on how many of all hosts it passed; 未检查 where no host came to it."""
     told = plan["orders"]
     keys = [(step["key"], step["title"]) for step in told["steps"] if step["kind"] == "http"]
     keys += [(f"h{n}", one["title"]) for n, one in enumerate(_health(told), start=1)]
-    found = []
+    found, total = [], len(told["hosts"])
     for key, title in keys:
         cells = Cell.objects.filter(step__run=run, step__key=key, step__phase=Run.Phase.FORWARD)
         states = dict(cells.order_by("id").values_list("host_id", "state"))  # the newest of a host tried again
         passed = sum(state == Cell.State.DONE for state in states.values())
-        result = "未检查" if not states else "通过" if passed == len(states) else "未通过"
-        found.append(Test(title=f"验收：{title}"[:300], result=result, counts=f"{passed} / {len(states)}"))
+        result = "未检查" if not states else "通过" if passed == total else "未通过"
+        found.append(Test(title=f"验收：{title}"[:300], result=result, counts=f"{passed} / {total}"))
     return found
 
 
@@ -149,8 +149,6 @@ def _by_batch(run: Run) -> dict[int, list[RunHost]]:
 
 def _step(step: RunStep, count: Counter[str], hosts: Mapping[int, Sequence[RunHost]]) -> Step:
     title = step.title if step.batch is None else f"第 {step.batch} 批：{step.title}"
-    if step.phase == Run.Phase.BACK:
-        title = f"第 {step.batch} 批回退：{step.title}"
     total = sum(count.values())
     result = {"done": "成功", "failed": "失败", "skipped": "未执行"}.get(step.state, "未执行")
     if count[Cell.State.FAILED]:
