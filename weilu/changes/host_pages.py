@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
 from weilu.changes import host_forms, host_words
+from weilu.changes.approval import check_time
 from weilu.changes.forms import instant, whole
 from weilu.changes.host_fields import Entry, entries_of, kind_title
 from weilu.changes.host_plan import hosts_of
-from weilu.changes.kind import EMERGENCY
 from weilu.changes.kind_pages import is_engineer
 from weilu.changes.models import PlanVersion
 from weilu.changes.plan import is_on_hosts
@@ -25,10 +25,8 @@ from weilu.execution.fleet.rules import check_fits
 from weilu.execution.models import Cell, Run
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
-from weilu.planning.models import Booking
-from weilu.planning.queries import WITHOUT_WAITING, Slot, check_free, conflicts, free_slots
+from weilu.planning.queries import Slot, conflicts, free_slots
 from weilu.planning.telling import Conflict
-from weilu.process.models import WorkItem
 from weilu.process.rules import Gate
 from weilu.systems.keys import fingerprint
 from weilu.systems.models import Environment, Host, HostGroup
@@ -267,7 +265,7 @@ def start_gates(found: ChangeView) -> list[tuple[str, Gate]]:
         ("window", _("窗口"), lambda: check_fits(max(at, begin), need, end)),
         ("hosts", _("主机登记"), lambda: start.check_hosts(Run(plan=told, owner=item.owner))),
         ("program", _("执行程序"), lambda: _check_program(told)),
-        ("time", _("时间冲突"), lambda: check_time_kept(item)),
+        ("time", _("时间冲突"), lambda: check_time(item)),
     ]
     words = {
         "rehearsal": _("这一版演练通过"), "window": _("够用，最多 %(n)d 分钟") % {"n": need},
@@ -279,15 +277,6 @@ def start_gates(found: ChangeView) -> list[tuple[str, Gate]]:
 def _check_program(told: orders.Orders) -> None:
     if told["program"] != attempt.program():
         raise Refused(_("维录自己的执行程序在批准之后有了新版本。重新提交方案再执行"))
-
-
-def check_time_kept(item: WorkItem) -> None:
-    """Raises Refused where something stands in the way of the time that is kept for the item (CHG-3)."""
-    kept = Booking.objects.kept().filter(item=item).first()
-    if kept is not None:
-        but = WITHOUT_WAITING if item.kind == EMERGENCY.key else ()
-        hosts, people = list(kept.hosts.all()), list(kept.people.all())
-        check_free(item, item.system, kept.starts, kept.ends, hosts, people, but=but)
 
 
 def _gate(key: str, words: str, check: Callable[[], None]) -> Gate:
