@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -162,12 +163,20 @@ def test_a_second_opening_in_the_same_folder_ends_the_first(vault: Cast, folder:
     assert (lives(first.pid), lives(second.pid)) == (False, True)
 
 
+def test_an_agent_that_nobody_can_find_any_more_ends_by_itself(vault: Cast, folder: Path):
+    group = make_place(vault)
+    grant_access(vault.zheng, make_key(vault), group=group)
+    held = opened(folder, [entry_of(make_host(group))], seconds=1, **ON_RECORD)
+    shutil.rmtree(folder)
+    until_gone(held.pid)
+
+
 def test_the_agent_forgets_its_keys_after_its_time(vault: Cast, folder: Path):
     group = make_place(vault)
     grant_access(vault.zheng, make_key(vault), group=group)
     held = opened(folder, [entry_of(make_host(group))], seconds=1, **ON_RECORD)
     limit, env = time.monotonic() + 10, {"PATH": os.environ["PATH"], "SSH_AUTH_SOCK": str(held.socket)}
-    while "no identities" not in subprocess.run(["ssh-add", "-l"], env=env, capture_output=True, text=True).stdout:
+    while subprocess.run(["ssh-add", "-l"], env=env, capture_output=True).returncode == 0:  # 1: none, 2: it has ended
         assert time.monotonic() < limit
         time.sleep(0.1)
 

@@ -31,10 +31,13 @@ _children: dict[Path, "subprocess.Popen[bytes]"] = {}
 
 
 def start(folder: Path, seconds: int) -> tuple[Path, int]:
-    """Start an agent for the attempt in `folder` that forgets its keys after `seconds`; its socket and process id."""
+    """Start an agent for the attempt in `folder`; its socket and process id.
+
+    After `seconds` it forgets its keys and ends by itself, also where the folder is gone and nobody could find it.
+    """
     place = _new_place(folder)
     child = subprocess.Popen(
-        ["ssh-agent", "-D", "-a", str(place), "-t", str(seconds)],
+        ["timeout", str(seconds + 1), "ssh-agent", "-D", "-a", str(place), "-t", str(seconds)],
         env=_env(folder), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
@@ -78,9 +81,12 @@ def end(folder: Path) -> None:
             shutil.rmtree(place.parent, ignore_errors=True)
     (folder / ELSEWHERE).unlink(missing_ok=True)
     if child := _children.pop(folder, None):
-        if child.poll() is None:
+        child.terminate()  # `timeout` hands it on to an agent that has not begun to listen
+        try:
+            child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
             child.kill()
-        child.wait()
+            child.wait()
 
 
 def listener(place: Path) -> int:
