@@ -35,7 +35,8 @@ from weilu.records.models import Overtime, RecordSheet
 from weilu.records.overtime import enter_overtime
 from weilu.records.queries import paper_of
 from weilu.records.scans import file_scan
-from weilu.systems.models import Environment, Host, HostGroup, Limit
+from weilu.systems.import_actions import propose_import
+from weilu.systems.models import Environment, Host, HostGroup, HostImport, Limit
 
 TITLE, NEED = "预约平台升级到 1.1.0", "预约时要能写备注。"
 
@@ -63,9 +64,9 @@ class Told:
             "flow": self.closed.item.flow, "draft": FlowDraft.objects.get(author=self.cast.zheng),
             "notice": Notice.objects.filter(person=self.cast.wang).first(),
             "environment": Environment.objects.get(), "group": HostGroup.objects.get(), "host": Host.objects.get(),
-            "limit": Limit.objects.get(),
             "window": Window.objects.filter(name="东窗").get(), "freeze": Freeze.objects.get(),
             "exception": FreezeException.objects.get(), "booking": FreezeException.objects.get().item.bookings.get(),
+            "limit": Limit.objects.get(), "upload": HostImport.objects.get(),
         }  # fmt: skip
         return {name: str(row.uid) for name, row in rows.items()}
 
@@ -102,6 +103,8 @@ class Told:
             "东窗",
             "东封网",
             "东漏洞",
+            "jz-hosts",
+            "jz-web",
             "192.0.2.1",
             "jzdesk",
             self.sheet.token,
@@ -142,6 +145,8 @@ def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
     make_window(installation.system, name="东窗")
     booking = Booking.objects.kept().filter(item=opened.item).first() or book_for(cast, opened.item)
     make_exception(make_freeze(cast.jz, name="东封网"), booking, cast, why="东漏洞")
+    place = Environment.objects.get()
+    propose_import(cast.zheng, cast.jz, name="jz-hosts.ini", data=b"[jz-web]\njz-app-02\n", environment=place)
     tick()
     return Told(cast, closed, opened, run, sheet)
 

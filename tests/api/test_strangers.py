@@ -62,7 +62,7 @@ def real(told: Told) -> dict[str, list[Any]]:
     return {
         "uuid:uid": uids, "uuidstr:uid": uids, "str:uid": [*uids, *told.numbers, *told.digests, str(told.closed.id)],
         "int:index": told.indexes, "uuid:scan": [told.uids["scan"]],
-        "uuid:version": [told.uids["version"]], "uuid:docx": [told.uids["docx"]],
+        "uuid:version": [told.uids["version"]], "uuid:docx": [told.uids["docx"]], "slug:name": ["cancel"],
     }  # fmt: skip
 
 
@@ -75,6 +75,7 @@ def guessed() -> dict[str, list[Any]]:
         "uuid:scan": [uuid.uuid4()],
         "uuid:version": [uuid.uuid4()],
         "uuid:docx": [uuid.uuid4()],
+        "slug:name": ["cancel"],
     }
 
 

@@ -1,14 +1,19 @@
 """The register of hosts: its acts, by program."""
 
+import base64
+import binascii
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Router, Schema
 
 from weilu.accounts.reader import reader
 from weilu.api.acts import Done, owner_named
-from weilu.systems import host_actions, layout_actions
-from weilu.systems.models import Environment, Host, HostGroup, Limit, System
+from weilu.kernel.refused import Refused
+from weilu.systems import host_actions, import_actions, layout_actions
+from weilu.systems.models import Environment, Host, HostGroup, HostImport, Limit, System
 
 router = Router(tags=["act"])
 
@@ -116,6 +121,30 @@ class LimitRef(Schema, extra="forbid"):
     limit: UUID
 
 
+class ImportIn(Schema):
+    """`data` is the file in base64: an Ansible inventory (INI, YAML) or an Excel workbook.
+
+    `environment` is the uid of the environment for hosts whose row names none; `prefer` names the groups to take
+    first for hosts that are in several.
+    """
+
+    owner: str
+    name: str
+    data: str
+    environment: str = ""
+    prefer: list[str] = []
+
+
+class ImportRef(Schema, extra="forbid"):
+    upload: UUID
+
+
+class ImportConfirm(ImportRef):
+    """`digest` of what GET /imports/{uid} showed."""
+
+    digest: str
+
+
 @router.post("/systems/add_environment", response=Done)
 def add_environment(request: HttpRequest, act: EnvironmentIn) -> Done:
     system = _system(request, act.system)
@@ -208,12 +237,40 @@ def remove_limit(request: HttpRequest, act: LimitRef) -> Done:
     return Done(uid=str(act.limit))
 
 
+@router.post("/systems/propose_import", response=Done)
+def propose_import(request: HttpRequest, act: ImportIn) -> Done:
+    owner = owner_named(request, act.owner)
+    environment = _environment(request, act.environment) if act.environment else None
+    try:
+        data = base64.b64decode(act.data, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(_("文件不是 base64"), field="data") from None
+    said: dict[str, Any] = {"name": act.name, "data": data, "environment": environment, "prefer": act.prefer}
+    return _done(import_actions.propose_import(reader(request), owner, **said))
+
+
+@router.post("/systems/confirm_import", response=Done)
+def confirm_import(request: HttpRequest, act: ImportConfirm) -> Done:
+    return _done(import_actions.confirm_import(reader(request), _import(request, act.upload), digest=act.digest))
+
+
+@router.post("/systems/drop_import", response=Done)
+def drop_import(request: HttpRequest, act: ImportRef) -> Done:
+    return _done(import_actions.drop_import(reader(request), _import(request, act.upload)))
+
+
+def _import(request: HttpRequest, uid: UUID) -> HostImport:
+    rows = HostImport.objects.select_related("owner", "environment__system")
+    found: HostImport = rows.fetch(reader(request), uid)
+    return found
+
+
 def _system(request: HttpRequest, uid: UUID) -> System:
     found: System = System.objects.select_related("owner").fetch(reader(request), uid)
     return found
 
 
-def _environment(request: HttpRequest, uid: UUID) -> Environment:
+def _environment(request: HttpRequest, uid: UUID | str) -> Environment:
     found: Environment = Environment.objects.select_related("owner", "system__owner").fetch(reader(request), uid)
     return found
 
@@ -229,5 +286,5 @@ def _host(request: HttpRequest, uid: UUID) -> Host:
     return found
 
 
-def _done(row: Environment | HostGroup | Host | Limit) -> Done:
+def _done(row: Environment | HostGroup | Host | Limit | HostImport) -> Done:
     return Done(uid=str(row.uid))

@@ -13,6 +13,7 @@ from weilu.api import (
     fleet,
     flows,
     hand,
+    host_reads,
     hosts,
     house,
     jobs,
@@ -69,6 +70,7 @@ api.add_router("", documents.reads)
 api.add_router("", evidence.router, tags=["act"])
 api.add_router("", hosts.router)
 api.add_router("", fleet.router, tags=["act"])
+api.add_router("", host_reads.router)
 
 
 def _patterns() -> list[URLPattern]:

@@ -62,6 +62,7 @@ KINDS = {
     "systems.host_registered": gettext_lazy("登记主机"),
     "systems.host_changed": gettext_lazy("更改主机"),
     "systems.host_retired": gettext_lazy("停用主机"),
+    "systems.hosts_imported": gettext_lazy("导入主机"),
     "systems.key_pinned": gettext_lazy("固定主机密钥"),
     "systems.key_repinned": gettext_lazy("更换主机密钥"),
     "vault.key_made": gettext_lazy("启用保险库密钥"),

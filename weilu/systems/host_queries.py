@@ -136,8 +136,12 @@ class GroupLines:
     hosts: list[Host]
 
     @property
+    def total(self) -> int:
+        return int(self.group.total)  # type: ignore[attr-defined]
+
+    @property
     def hidden(self) -> int:
-        return int(self.group.total) - len(self.hosts)  # type: ignore[attr-defined]
+        return self.total - len(self.hosts)
 
 
 @dataclass(frozen=True)
@@ -192,7 +196,7 @@ class Told:
     def changes(self) -> list[tuple[str, ...]]:
         """Title, old and new of each field that changed."""
         said = self.event.data.get("changed", {})
-        return [(str(title), *map(_shown, said[name])) for name, title in TITLES.items() if name in said]
+        return [(str(title), *map(shown, said[name])) for name, title in TITLES.items() if name in said]
 
 
 def history_of(host: Host, most: int = PAGE) -> list[Told]:
@@ -202,7 +206,7 @@ def history_of(host: Host, most: int = PAGE) -> list[Told]:
     return [Told(one, placed.get(one.ref)) for one in events]
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value of a field as people read it."""
     if isinstance(value, bool):
         return gettext("是") if value else gettext("否")

@@ -154,3 +154,30 @@ class Limit(Owned):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "kind", "name"], name="one_limit")]
+
+
+class HostImport(Owned):
+    """An uploaded list of hosts between its showing and its taking over; once settled, only what it came to stays."""
+
+    class Kind(models.TextChoices):
+        INI = "ini", "INI"
+        YAML = "yaml", "YAML"
+        EXCEL = "xlsx", "Excel"
+
+    environment = models.ForeignKey(Environment, models.PROTECT, null=True, related_name="+")  # for rows without one
+    kind = models.CharField(max_length=4, choices=Kind.choices)
+    name = models.CharField(max_length=100)  # of the file
+    sha256 = models.CharField(max_length=64)  # of the file
+    source = models.BinaryField()  # the file; empty once settled, then evidence keeps what was taken over
+    read = models.JSONField()  # `importing.reading.Reading`; empty once settled
+    made_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(default=now)
+    settled_at = models.DateTimeField(null=True)
+    settled_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    done = models.JSONField(null=True)  # counts of what was taken over; None while open, or dropped
+
+    class Meta:
+        indexes = [models.Index(fields=["owner", "-id"], name="imports_of_owner")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from weilu.systems import host_views, layout_views, views
+from weilu.systems import host_views, import_views, layout_views, views
 
 app_name = "systems"
 urlpatterns = [
@@ -10,6 +10,11 @@ urlpatterns = [
     path("systems/limits/", layout_views.limits, name="limits"),
     path("systems/limits/set", layout_views.set_limit, name="set_limit"),
     path("systems/limits/<uuid:uid>/remove", layout_views.remove_limit, name="remove_limit"),
+    path("systems/import/", import_views.upload, name="upload"),
+    path("systems/import/template", import_views.template, name="import_template"),
+    path("systems/import/<uuid:uid>/", import_views.preview, name="import"),
+    path("systems/import/<uuid:uid>/confirm", import_views.confirm, name="confirm_import"),
+    path("systems/import/<uuid:uid>/drop", import_views.drop, name="drop_import"),
     path("systems/hosts/", host_views.hosts, name="hosts"),
     path("systems/hosts/export", host_views.workbook, name="hosts_workbook"),
     path("systems/hosts/<uuid:uid>/", host_views.host, name="host"),

@@ -25,5 +25,6 @@ class VaultConfig(AppConfig):
             ("systems.host_changed", news.changed),
             ("systems.key_pinned", news.pinned),
             ("systems.host_retired", news.retired),
+            ("systems.hosts_imported", news.imported),
         ):
             subscribe(name, listener)

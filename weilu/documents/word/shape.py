@@ -48,12 +48,12 @@ class Unfit(Exception):
 
 def checked_parts(data: bytes) -> dict[str, bytes]:
     """Every part by its name; raises Unfit."""
-    parts = dict(_unpacked(data))
+    parts = dict(unpacked(data))
     if TYPES not in parts or PACKAGE not in parts:
         raise Unfit("no_docx")
     for name, part in parts.items():
         if name.endswith((".xml", ".rels")):
-            _check_xml(name, part)
+            check_xml(name, part)
     types = _types(parts)
     for name in parts:
         if name != TYPES:
@@ -79,7 +79,8 @@ def tree_of(part: bytes) -> etree._Element:
     return etree.fromstring(part, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
 
 
-def _unpacked(data: bytes) -> Iterator[tuple[str, bytes]]:
+def unpacked(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The parts of an Office file, within the bounds above and none of them outside it; raises Unfit."""
     if data[:4] == b"\xd0\xcf\x11\xe0":
         raise Unfit("old_word")
     if data[:4] != b"PK\x03\x04":
@@ -113,7 +114,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise Unfit("broken")
 
 
-def _check_xml(name: str, part: bytes) -> None:
+def check_xml(name: str, part: bytes) -> None:
     """Well-formed, and without a DTD: no entity is ever declared."""
 
     def refuse(*_declared: object) -> None:

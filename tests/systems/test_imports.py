@@ -1,0 +1,402 @@
+"""Lists of hosts are taken over as they were shown, all of it or nothing, and each change is in a host's history."""
+
+import base64
+import json
+from datetime import timedelta
+from hashlib import sha256
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
+
+from tests.cast import Cast, made_up_key, make_environment, make_group, make_host, system_of
+from tests.support.unchanged import Refusal, every_row, refusal_of
+from tests.systems.test_books import HEADS, book
+from tests.systems.test_host_pages import signed_in, text_of
+from weilu.evidence.files import read
+from weilu.evidence.models import Staged
+from weilu.kernel.refused import Stale
+from weilu.systems.host_actions import change_host
+from weilu.systems.import_actions import OPEN_FOR, confirm_import, drop_import, plan_of_import, propose_import
+from weilu.systems.importing.plan import Plan
+from weilu.systems.keys import fingerprint
+from weilu.systems.models import Environment, Host, HostEvent, HostGroup, HostImport
+from weilu.vault.models import Reaching
+
+KEY, OTHER = made_up_key("app-01"), made_up_key("other")
+
+
+@pytest.fixture
+def environment(cast: Cast) -> Environment:
+    return make_environment(system_of(cast), kind="production")
+
+
+def uploaded(cast: Cast, text: str, environment: Environment | None, **over: Any) -> HostImport:
+    said: dict[str, Any] = {"name": "hosts", "data": text.encode(), "environment": environment} | over
+    return propose_import(cast.zheng, cast.jz, **said)
+
+
+def sheet(cast: Cast, *rows: list[object], environment: Environment | None = None, heads: Any = HEADS) -> HostImport:
+    return propose_import(cast.zheng, cast.jz, name="主机.xlsx", data=book([heads, *rows]), environment=environment)
+
+
+def lines(plan: Plan) -> list[tuple[int, str, str, str]]:
+    return [(line.line, line.name, line.state, line.reason) for line in plan.lines]
+
+
+def test_an_inventory_is_shown_first_and_then_taken_over_as_shown(cast: Cast, environment: Environment):
+    text = f"[应用]\napp-[01:02] ansible_user=deploy\ndb ansible_host=192.0.2.9 weilu_key='{KEY}'\n"
+    found = uploaded(cast, text, environment)
+    plan = plan_of_import(found)
+    assert (lines(plan), plan.groups, plan.counts, plan.fits) == (
+        [(2, "app-01", "new", ""), (2, "app-02", "new", ""), (3, "db", "new", "")], [["CS", "现网", "应用"]],
+        {"new": 3, "changed": 0, "unchanged": 0, "refused": 0}, True,
+    )  # fmt: skip
+    assert (Host.objects.count(), HostGroup.objects.count()) == (0, 0)
+
+    confirm_import(cast.zheng, found, digest=plan.digest)
+
+    rows = Host.objects.order_by("name").values_list("name", "address", "user", "key", "group__name", "owner")
+    assert list(rows) == [
+        ("app-01", "app-01", "deploy", "", "应用", cast.jz.id), ("app-02", "app-02", "deploy", "", "应用", cast.jz.id),
+        ("db", "192.0.2.9", "root", KEY, "应用", cast.jz.id),
+    ]  # fmt: skip
+    entry = Staged.objects.get(kind="systems.hosts_imported").said
+    assert (entry["actor"], entry["org"], entry["data"]) == (
+        cast.zheng.actor, "JZ",
+        {"file": "hosts", "sha256": sha256(text.encode()).hexdigest(), "plan": plan.digest, "counts": plan.counts,
+         "groups": plan.groups},
+    )  # fmt: skip
+    assert [read(file["sha256"]) for file in entry["files"]] == [text.encode(), plan.data]
+    assert sha256(plan.data).hexdigest() == plan.digest
+    db = Host.objects.get(name="db")
+    assert list(db.events.order_by("id").values_list("kind", "actor")) == [
+        ("systems.host_registered", cast.zheng.actor), ("systems.key_pinned", cast.zheng.actor),
+    ]  # fmt: skip
+    assert db.events.get(kind="systems.key_pinned").data["key"] == fingerprint(KEY)
+    assert set(HostEvent.objects.values_list("ref", flat=True)) == {
+        Staged.objects.get(kind="systems.hosts_imported").ref
+    }
+    found.refresh_from_db()
+    assert (bytes(found.source), found.read, found.done) == (b"", {}, plan.counts)
+
+
+def test_known_hosts_are_changed_with_old_and_new_and_what_is_not_said_stays(cast: Cast, environment: Environment):
+    group = make_group(environment)
+    make_host(group, name="app-01", site="主机房", user="root")
+    make_host(group, name="app-02", key="")
+    make_host(group, name="app-03")
+    make_host(group, name="elsewhere")
+    text = f"[应用]\nAPP-01 ansible_port=2222\napp-02 weilu_key='{OTHER}'\napp-03\n[缓存]\nelsewhere\n"
+    found = uploaded(cast, text, environment)
+    plan = plan_of_import(found)
+    assert [(one.name, one.state, one.changed, one.fingerprint) for one in plan.lines] == [
+        ("app-01", "changed", {"port": [22, 2222]}, ""), ("app-02", "changed", {}, fingerprint(OTHER)),
+        ("app-03", "unchanged", {}, ""), ("elsewhere", "changed", {"group": ["现网 / 应用", "现网 / 缓存"]}, ""),
+    ]  # fmt: skip
+    confirm_import(cast.zheng, found, digest=plan.digest)
+    rows = Host.objects.order_by("name").values_list("name", "address", "port", "site", "group__name", "key")
+    assert list(rows) == [
+        ("app-01", "192.0.2.1", 2222, "主机房", "应用", KEY), ("app-02", "192.0.2.2", 22, "", "应用", OTHER),
+        ("app-03", "192.0.2.3", 22, "", "应用", made_up_key("app-03")),
+        ("elsewhere", "192.0.2.4", 22, "", "缓存", made_up_key("elsewhere")),
+    ]  # fmt: skip
+    gone_to = Reaching.objects.exclude(asked_at=None).values_list("host__name", flat=True)
+    assert sorted(gone_to) == ["app-01", "app-02", "elsewhere"]
+    assert sorted(HostEvent.objects.values_list("host__name", "kind")) == [
+        ("app-01", "systems.host_changed"), ("app-02", "systems.key_pinned"), ("elsewhere", "systems.host_changed"),
+    ]  # fmt: skip
+
+
+def test_a_workbook_names_system_environment_and_group_by_row(cast: Cast, environment: Environment):
+    other = make_environment(system_of(cast, "YL"), kind="test")
+    known = make_host(make_group(other), name="old", address="192.0.2.77")
+    found = sheet(
+        cast,
+        [
+            "cs",
+            "现网",
+            "应用",
+            "app-01",
+            "192.0.2.1",
+            22,
+            "deploy",
+            "是",
+            "主机房",
+            "内网",
+            "a",
+            "/opt/bin/python3",
+            KEY,
+        ],
+        ["YL", "实验机", None, "old", None, 2222, None, "否"],
+        [None, None, "应用", "app-02", "192.0.2.3"],
+        environment=environment,
+    )
+    plan = plan_of_import(found)
+    assert [(one.name, one.state, one.place) for one in plan.lines] == [
+        ("app-01", "new", ["CS", "现网", "应用"]), ("old", "changed", ["YL", "实验机", "应用"]),
+        ("app-02", "new", ["CS", "现网", "应用"]),
+    ]  # fmt: skip
+    confirm_import(cast.zheng, found, digest=plan.digest)
+    made = Host.objects.get(name="app-01")
+    assert (made.user, made.become, made.site, made.zone, made.pool, made.python, made.key) == (
+        "deploy", True, "主机房", "内网", "a", "/opt/bin/python3", KEY,
+    )  # fmt: skip
+    known.refresh_from_db()
+    assert (known.port, known.group.environment) == (2222, other)
+
+
+def test_our_own_export_changes_nothing(cast: Cast, environment: Environment):
+    make_host(make_group(environment), site="主机房", become=True)
+    exported = signed_in(cast.zheng).get("/systems/hosts/export").content
+    found = propose_import(cast.zheng, cast.jz, name="weilu-hosts.xlsx", data=exported)
+    assert [(one.name, one.state) for one in plan_of_import(found).lines] == [("app-01", "unchanged")]
+    nothing = refusal_of(lambda: confirm_import(cast.zheng, found, digest=plan_of_import(found).digest))
+    assert nothing == Refusal("文件与名册一致，没有要导入的")
+
+
+USER = "登录用户「root;id」写得不对：字母、数字和 . _ -，最多 32 字"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (["XX", "现网", "应用", "a", "192.0.2.8"], "没有系统「XX」"),
+        (["CS", "备机", "应用", "a", "192.0.2.8"], "「测试系统」没有环境「备机」，先添加环境"),
+        (["CS", None, "应用", "a", "192.0.2.8"], "没有写环境"),
+        ([None, "现网", "应用", "a", "192.0.2.8"], "没有写系统代号"),
+        (["CS", "现网", None, "a", "192.0.2.8"], "没有写主机组"),
+        (["CS", "现网", "应用", None, "192.0.2.8"], "主机名没有填写。填好后再提交"),
+        (["CS", "现网", "应用", "a"], "地址没有填写。填好后再提交"),
+        (["CS", "现网", "应用", "a", "a b"], "「a b」不是 IP 地址或域名"),
+        (["CS", "现网", "应用", "a", "192.0.2.8", "二十二"], "端口「二十二」应是 1 到 65535 的整数"),
+        (["CS", "现网", "应用", "a", "192.0.2.8", 22, "root;id"], USER),
+        (["CS", "现网", "应用", "a", "192.0.2.8", 22, "root", "也许"], "sudo「也许」应是 是 或 否"),
+        (["CS", "现网", "应用", "a\u202e", "192.0.2.8"], "主机名里有看不见的字符 U+202E。删去后再提交"),
+        (["CS", "现网", "应用", "a", "192.0.2.1"], "192.0.2.1 端口 22 也是「known」的。一台机器只登记一次"),
+        (["YL", None, None, "known"], "已登记在「测试系统」，不能由导入换系统"),
+        (["CS", "现网", "应用", "known", *[None] * 8, OTHER], "密钥与已固定的不同。核实后在主机页更换，要写原因"),
+        (["CS", "现网", "应用", "a", "192.0.2.8", *[None] * 7, "ssh-dss x"],
+         "「ssh-dss」不是能用的主机密钥类型。能用 ed25519、ecdsa 和 rsa，如 ssh-ed25519 AAAA…"),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_wrong_is_refused_with_its_line_and_nothing_is_taken_over(
+    cast: Cast, environment: Environment, row: list[object], reason: str
+):
+    system_of(cast, "YL")
+    make_host(make_group(environment), name="known")
+    found = sheet(cast, ["CS", "现网", "应用", "good", "192.0.2.99"], row)
+    plan = plan_of_import(found)
+    assert [(line, state, said) for line, _name, state, said in lines(plan)] == [(2, "new", ""), (3, "refused", reason)]
+    assert refusal_of(lambda: confirm_import(cast.zheng, found, digest=plan.digest)) == Refusal(
+        "还有 1 行被拒。改正文件后重新上传"
+    )
+
+
+def test_the_same_host_twice_and_two_hosts_at_one_place_are_refused(cast: Cast, environment: Environment):
+    row = ["CS", "现网", "应用"]
+    found = sheet(
+        cast, [*row, "a", "192.0.2.1"], [*row, "Ａ", "192.0.2.2"], [*row, "b", "192.0.2.3"], [*row, "c", "192.0.2.3"]
+    )
+    assert lines(plan_of_import(found)) == [
+        (2, "a", "refused", "「a」在文件里出现 2 次"), (3, "A", "refused", "「A」在文件里出现 2 次"),
+        (4, "b", "refused", "192.0.2.3 端口 22 也是「c」的。一台机器只登记一次"),
+        (5, "c", "refused", "192.0.2.3 端口 22 也是「b」的。一台机器只登记一次"),
+    ]  # fmt: skip
+
+
+def test_two_known_hosts_may_change_places(cast: Cast, environment: Environment):
+    group = make_group(environment)
+    make_host(group, name="a"), make_host(group, name="b")
+    row = ["CS", "现网", "应用"]
+    found = sheet(cast, [*row, "a", "192.0.2.2"], [*row, "b", "192.0.2.1"])
+    confirm_import(cast.zheng, found, digest=plan_of_import(found).digest)
+    assert list(Host.objects.order_by("name").values_list("name", "address")) == [
+        ("a", "192.0.2.2"),
+        ("b", "192.0.2.1"),
+    ]
+
+
+def test_a_host_in_several_groups_keeps_its_own_and_a_new_one_needs_a_word(cast: Cast, environment: Environment):
+    make_host(make_group(environment, name="web"), name="known")
+    text = "[web]\nknown\nnew\n[beijing]\nknown\nnew\n"
+    plain = plan_of_import(uploaded(cast, text, environment))
+    said = "在几个主机组里：web、beijing。在「先取的主机组」里写明取哪个"
+    assert lines(plain) == [(2, "known", "unchanged", ""), (3, "new", "refused", said)]
+    chosen = plan_of_import(uploaded(cast, text, environment, prefer=[" web "]))
+    assert [(one.name, one.state, one.place[2]) for one in chosen.lines] == [
+        ("known", "unchanged", "web"), ("new", "new", "web"),
+    ]  # fmt: skip
+
+
+def test_groups_of_one_name_in_two_spellings_are_one(cast: Cast, environment: Environment):
+    make_group(environment, name="WEB")
+    row = ["CS", "现网"]
+    found = sheet(cast, [*row, "web", "a", "192.0.2.1"], [*row, "DB", "b", "192.0.2.2"], [*row, "db", "c", "192.0.2.3"])
+    plan = plan_of_import(found)
+    assert ([one.place[2] for one in plan.lines], plan.groups) == (["WEB", "DB", "DB"], [["CS", "现网", "DB"]])
+    confirm_import(cast.zheng, found, digest=plan.digest)
+    assert sorted(HostGroup.objects.values_list("name", flat=True)) == ["DB", "WEB"]
+
+
+def test_what_has_changed_since_it_was_shown_is_shown_anew(cast: Cast, environment: Environment):
+    host = make_host(make_group(environment), name="a")
+    found = uploaded(cast, "[应用]\na ansible_port=2222\n", environment)
+    digest = plan_of_import(found).digest
+    change_host(cast.zheng, host, port=2200)
+    stale = Refusal("名册在您查看之后有变动。重新看过再导入")
+    assert refusal_of(lambda: confirm_import(cast.zheng, found, digest=digest)) == stale
+    with pytest.raises(Stale):
+        confirm_import(cast.zheng, found, digest="")
+    confirm_import(cast.zheng, found, digest=plan_of_import(found).digest)
+    host.refresh_from_db()
+    assert host.port == 2222
+
+
+def test_what_the_file_may_not_say_stops_all_of_it(cast: Cast, environment: Environment):
+    found = uploaded(cast, "[应用]\na ansible_host=192.0.2.1\nb ansible_host='{{ x }}'\n", environment)
+    plan = plan_of_import(found)
+    assert (plan.faults, plan.fits) == (1, False)
+    assert refusal_of(lambda: confirm_import(cast.zheng, found, digest=plan.digest)) == Refusal(
+        "还有 1 行被拒。改正文件后重新上传"
+    )
+
+
+def test_an_import_ends_once(cast: Cast, environment: Environment):
+    over = Refusal("这次导入已经办结。要再导入，重新上传文件")
+    done, left = (uploaded(cast, f"[应用]\n{name}\n", environment) for name in ("a", "b"))
+    digest = plan_of_import(done).digest
+    confirm_import(cast.zheng, done, digest=digest)
+    drop_import(cast.zheng, left)
+    for found in (done, left):
+        assert refusal_of(lambda found=found: confirm_import(cast.zheng, found, digest=digest)) == over  # type: ignore[misc]
+        assert refusal_of(lambda found=found: drop_import(cast.zheng, found)) == over  # type: ignore[misc]
+    left.refresh_from_db()
+    assert (bytes(left.source), left.read, left.done) == (b"", {}, None)
+
+
+def test_an_upload_that_nobody_confirms_is_gone_after_a_week(cast: Cast, environment: Environment):
+    found = uploaded(cast, "[应用]\na\n", environment)
+    HostImport.objects.filter(id=found.id).update(made_at=found.made_at - OPEN_FOR - timedelta(minutes=1))
+    uploaded(cast, "[应用]\nb\n", environment)
+    found.refresh_from_db()
+    assert (bytes(found.source), found.read, found.done, found.settled_by) == (b"", {}, None, None)
+
+
+@pytest.mark.parametrize("who", ["wang", "li", "zhao", "qian", "wu", "chen", "zhou", "sun", "he"])
+def test_only_the_administrator_of_this_customer_imports(cast: Cast, environment: Environment, who: str):
+    by, found = getattr(cast, who), uploaded(cast, "[应用]\na\n", environment)
+    refused, digest = Refusal("系统档案由系统管理员维护"), plan_of_import(found).digest
+    said: dict[str, Any] = {"name": "hosts", "data": b"[g]\na\n", "environment": environment}
+    assert refusal_of(lambda: propose_import(by, cast.jz, **said)) == refused
+    assert refusal_of(lambda: confirm_import(by, found, digest=digest)) == refused
+    assert refusal_of(lambda: drop_import(by, found)) == refused
+
+
+def test_an_inventory_goes_to_an_environment_of_this_customer(cast: Cast, environment: Environment):
+    theirs = make_environment(system_of(cast, "GJJ"))
+    theirs.owner = cast.hn
+    theirs.save()
+    wrong = Refusal("没有选导入到哪个环境", "", "environment")
+    assert refusal_of(lambda: uploaded(cast, "[g]\na\n", None)) == wrong
+    assert refusal_of(lambda: uploaded(cast, "[g]\na\n", theirs)) == wrong
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_an_import_asks_as_often_for_three_hosts_as_for_one(cast: Cast, environment: Environment, rows: int):
+    group = make_group(environment)
+    for number in range(rows):
+        make_host(group, name=f"known-{number}")
+    text = "[应用]\n" + "".join(f"new-{n}\nknown-{n} ansible_port=2222\n" for n in range(rows))
+    found = uploaded(cast, text, environment)
+    digest = plan_of_import(found).digest
+    with CaptureQueriesContext(connection) as asked:
+        confirm_import(cast.zheng, found, digest=digest)
+    assert (len(asked), Host.objects.count()) == (35, 2 * rows)
+
+
+# Pages and API
+
+
+def test_the_pages_lead_from_the_upload_to_the_hosts(cast: Cast, environment: Environment):
+    client = signed_in(cast.zheng)
+    make_host(make_group(environment), name="db", site="甲")
+    form = client.get("/systems/import/")
+    assert "测试系统 / 现网" in form.content.decode()
+    text = "[应用]\napp-01 http_port=80\ndb weilu_site=乙\n".encode()
+    sent = {"file": SimpleUploadedFile("清单.ini", text), "environment": str(environment.uid), "prefer": ""}
+    answer = client.post("/systems/import/", sent)
+    found = HostImport.objects.get()
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/systems/import/{found.uid}/")
+    page = client.get(f"/systems/import/{found.uid}/")
+    said = text_of(page)
+    assert "第 3 行 db 现网 / 应用 更改 机房 甲 → 乙 第 2 行 app-01 现网 / 应用 新登记 root@app-01" in said
+    assert "第 2 行 没有带入变量「http_port」" in said
+    assert "导入 2 台" in said
+    digest = plan_of_import(found).digest
+    assert client.post(f"/systems/import/{found.uid}/confirm", {"digest": "0" * 64}).status_code == 409
+    assert client.post(f"/systems/import/{found.uid}/confirm", {"digest": digest}).status_code == 302
+    assert "郑洁 已导入：新登记 1 台，更改 1 台，不变 0 台" in text_of(client.get(f"/systems/import/{found.uid}/"))
+    assert sorted(Host.objects.values_list("name", "site")) == [("app-01", ""), ("db", "乙")]
+
+
+def test_what_stands_in_the_way_is_on_the_page_and_the_button_is_shut(cast: Cast, environment: Environment):
+    client = signed_in(cast.zheng)
+    refused = uploaded(cast, "[应用]\na b=c ansible_host=x_y!\n", environment)
+    faulty = uploaded(cast, "[应用]\na ansible_connection=local\n", environment)
+    same = uploaded(cast, "[应用]\nknown\n", environment)
+    make_host(make_group(environment), name="known")
+    for found, words in (
+        (refused, "导入：还有 1 行被拒"), (faulty, "导入：文件里还有要改正的"), (same, "导入：与名册一致，没有要改的"),
+    ):  # fmt: skip
+        page = client.get(f"/systems/import/{found.uid}/")
+        assert (words in text_of(page), "disabled" in page.content.decode()) == (True, True)
+    assert "第 2 行 「ansible_connection」只能是 ssh、smart" in text_of(client.get(f"/systems/import/{faulty.uid}/"))
+    assert client.post(f"/systems/import/{refused.uid}/drop").status_code == 302
+    assert "没有导入，上传的文件已删去" in text_of(client.get(f"/systems/import/{refused.uid}/"))
+
+
+def test_a_refused_upload_keeps_what_was_chosen(cast: Cast, environment: Environment):
+    sent = {"file": SimpleUploadedFile("x.py", b"print()"), "environment": str(environment.uid), "prefer": "web，db"}
+    page = signed_in(cast.zheng).post("/systems/import/", sent)
+    form = page.content.decode()
+    assert (page.status_code, HostImport.objects.count()) == (409, 0)
+    assert "这是程序，不是主机清单" in text_of(page)
+    assert (f'value="{environment.uid}" selected' in form, 'value="web，db"' in form) == (True, True)
+
+
+def test_nobody_else_meets_the_pages_of_an_import(cast: Cast, environment: Environment):
+    found = uploaded(cast, "[应用]\na\n", environment)
+    before = every_row()
+    for who, code in (("he", 404), ("wang", 403), ("chen", 403), ("sun", 403)):
+        client = signed_in(getattr(cast, who))
+        place = f"/systems/import/{found.uid}/"
+        codes = {client.get(place).status_code, *(client.post(place + act).status_code for act in ("confirm", "drop"))}
+        assert codes == {code}, who
+    assert every_row() == before
+
+
+def test_the_template_is_handed_to_whoever_imports(cast: Cast):
+    answer = signed_in(cast.zheng).get("/systems/import/template")
+    assert [cell.value for cell in next(iter(load_workbook(BytesIO(answer.content)).worksheets[0].rows))] == HEADS
+
+
+def test_programs_import_as_people_do(cast: Cast, environment: Environment):
+    client = signed_in(cast.zheng)
+
+    def post(act: str, **body: object) -> Any:
+        return client.post(f"/api/v1/systems/{act}", json.dumps(body), content_type="application/json")
+
+    said = {"owner": "JZ", "name": "hosts", "environment": str(environment.uid)}
+    made = post("propose_import", data=base64.b64encode(b"[g]\na\n").decode(), **said).json()["uid"]
+    shown = client.get(f"/api/v1/imports/{made}").json()
+    assert (shown["counts"]["new"], shown["lines"][0]["name"], shown["faults"]) == (1, "a", [])
+    assert post("confirm_import", upload=made, digest=shown["digest"]).status_code == 200
+    assert Host.objects.get().name == "a"
+    assert post("propose_import", data="-", **said).status_code == 409
+    other = post("propose_import", data=base64.b64encode(b"[g]\nb\n").decode(), **said).json()["uid"]
+    assert post("drop_import", upload=other).status_code == 200
