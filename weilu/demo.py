@@ -22,8 +22,15 @@ from weilu.kernel.times import SHANGHAI
 from weilu.planning.actions import add_window
 from weilu.process.flow_actions import install_flow
 from weilu.systems.actions import name_users, register_installation, register_system
-from weilu.systems.models import Environment, Host, HostGroup, Installation, System
+from weilu.systems.host_actions import register_host
+from weilu.systems.layout_actions import add_environment, add_group, set_limit
+from weilu.systems.models import Environment, Host, HostGroup, Installation, Limit, System
 
+HOSTS: dict[str, dict[tuple[str, int | None], tuple[str, ...]]] = {  # by kind; groups with their bound
+    "test": {("应用", None): ("lab-01",)},
+    "production": {("应用", 2): ("yy-app-01", "yy-app-02", "受理大厅 叫号机"), ("数据库", 1): ("yy-db-01", "yy-db-02")},
+}
+UNPINNED = {"受理大厅 叫号机"}  # somebody has still to compare its key
 PASSWORD = "weilu-demo-2026"  # noqa: S105  (the demo's own, printed at its start)
 FLOWS = Path(__file__).with_name("changes") / "flows"
 
@@ -138,6 +145,22 @@ def made_up_key(name: str) -> str:
     return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
 
 
+def register_hosts(by: Person, system: System) -> list[Host]:
+    """The demo's machines, by the actions that the pages call: examples' addresses, at which nobody answers."""
+    made: list[Host] = []
+    for kind, groups in HOSTS.items():
+        environment = add_environment(by, system, kind=kind, name=str(Environment.Kind(kind).label))
+        for (name, at_once), hosts in groups.items():
+            group = add_group(by, environment, name=name, at_once=at_once)
+            for host in hosts:
+                said = {"name": host, "address": f"192.0.2.{11 + len(made)}", "user": "deploy", "become": True}
+                place = {"site": "主机房", "zone": "内网"}
+                key = "" if host in UNPINNED else made_up_key(host)
+                made.append(register_host(by, group, key=key, **said, **place))
+    set_limit(by, system.owner, kind=Limit.Kind.SITE, name="主机房", at_once=2)
+    return made
+
+
 def set_stage(say: Callable[[str], None]) -> None:
     """The demo as the story finds it: channel built, 1.0.0 laid out and running, cast and system on record."""
     from demo.channel import build_channel
@@ -153,5 +176,6 @@ def set_stage(say: Callable[[str], None]) -> None:
         with transaction.atomic():
             cast = make_cast()
             name_head(None, Department.objects.get(organisation=cast.jz, name="信息科"), cast.zhao)
-            make_system(cast, root=root, url=url, channel=channel.folder, keyring=channel.keyring)
+            made = make_system(cast, root=root, url=url, channel=channel.folder, keyring=channel.keyring)
+            register_hosts(cast.zheng, made.system)
     publish_kinds(Organisation.objects.get(code="JZ"))

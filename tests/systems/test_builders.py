@@ -1,6 +1,8 @@
 """The builders of hosts that tests and the demo share."""
 
 from tests.cast import made_up_key, make_environment, make_group, make_host, system_of
+from weilu.demo import register_hosts
+from weilu.systems.host_queries import tree_of
 
 
 def test_a_host_stands_in_a_group_of_an_environment_and_its_key_is_its_own(cast):
@@ -12,3 +14,16 @@ def test_a_host_stands_in_a_group_of_an_environment_and_its_key_is_its_own(cast)
         ("192.0.2.1", 22), ("192.0.2.2", 22), ("192.0.2.3", 2222),
     ]  # fmt: skip
     assert (group.environment.name, group.environment.kind, group.at_once) == ("实验机", "test", 2)
+
+
+def test_the_demo_s_administrator_has_machines_on_record(cast):
+    system = system_of(cast)
+    register_hosts(cast.zheng, system)
+    tree = {
+        lines.environment.name: {one.group.name: [host.name for host in one.hosts] for one in lines.groups}
+        for lines in tree_of(system)
+    }
+    assert tree == {
+        "实验机": {"应用": ["lab-01"]},
+        "现网": {"应用": ["yy-app-01", "yy-app-02", "受理大厅 叫号机"], "数据库": ["yy-db-01", "yy-db-02"]},
+    }
