@@ -40,6 +40,8 @@ vars_plugins = {folder}/project/vars_plugins
 local_tmp = {folder}/home/ansible
 forks = {forks}
 timeout = 15
+[inventory]
+enable_plugins = yaml
 [ssh_connection]
 pipelining = True
 transfer_method = piped

@@ -6,6 +6,7 @@ A broken connection therefore neither ends a step in its middle nor hides how it
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,12 +17,14 @@ from typing import Any
 LONGEST_SECONDS = 14 * 60
 FIRST_SECONDS, NEXT_SECONDS = 1.0, 5.0  # how long a call waits for something to tell
 LOOK_SECONDS = 0.05
+TOGETHER_SECONDS = 0.3  # lines that follow one another closely are told together
 
 
 def main(arguments: list[str]) -> int:
     """`begin OUT VERB …` lets a step go on alone, `read OUT AT` follows it.
 
-    `do|probe STEP ORDER` acts on an installation, `host-do|… FOLDER ORDER` on a host.
+    `do|probe STEP ORDER` acts on an installation, `host-do|… FOLDER ORDER` on a host; for a host `start VERB ORDER`
+    and `follow FOLDER AT` are begin and read in the program's own folder, which goes with the last word.
     """
     if arguments[0] == "begin":
         out = Path(arguments[1])
@@ -30,6 +33,14 @@ def main(arguments: list[str]) -> int:
         return 0
     if arguments[0] == "read":
         print(json.dumps(read(Path(arguments[1]), int(arguments[2]), NEXT_SECONDS)))
+        return 0
+    if arguments[0] == "start":
+        folder = Path(sys.argv[0]).parent
+        begin(folder / "output", [arguments[1], str(folder), *arguments[2:]])
+        print(json.dumps({"folder": str(folder), **followed(folder, 0, FIRST_SECONDS)}))
+        return 0
+    if arguments[0] == "follow":
+        print(json.dumps(followed(Path(arguments[1]), int(arguments[2]), NEXT_SECONDS)))
         return 0
     bound()
     # Read only where they are needed: following a step is asked for again and again.
@@ -72,6 +83,18 @@ def read(out: Path, at: int, seconds: float) -> dict[str, Any]:
         time.sleep(LOOK_SECONDS)
     errors = "" if works else errors_of(out).read_text("utf-8", "replace")
     return {"text": found.decode("utf-8", "replace"), "at": at + len(found), "works": works, "errors": errors[-4000:]}
+
+
+def followed(folder: Path, at: int, seconds: float) -> dict[str, Any]:
+    """As `read`, some lines together; the folder is removed once there is nothing more to say."""
+    told = read(folder / "output", at, seconds)
+    if told["works"] and told["text"]:
+        time.sleep(TOGETHER_SECONDS)
+        more = read(folder / "output", told["at"], 0)
+        told = more | {"text": told["text"] + more["text"]}
+    if not told["works"]:
+        shutil.rmtree(folder, ignore_errors=True)
+    return told
 
 
 def errors_of(out: Path) -> Path:

@@ -18,17 +18,27 @@ PATIENCE_SECONDS, AGAIN_SECONDS = 60, 2
 LOST = "WEILU-LOST "
 
 
+# Takes down what comes on its standard input: one line with names and sizes, then the files; becomes the program.
+UNPACK = """import json, os, sys, tempfile
+told = json.loads(sys.stdin.buffer.readline())
+folder = tempfile.mkdtemp(prefix="weilu-")
+for name, size in told["files"]:
+    with open(os.path.join(folder, name), "xb") as out:
+        out.write(sys.stdin.buffer.read(size))
+program = os.path.join(folder, "helper.pyz")
+os.execv(sys.executable, [sys.executable, program, "start", told["verb"], told["order"]])
+"""
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]
     """`weilu_host: {verb, order, artefacts, interpreter, output}`; what a host says goes to `output/<its ordinal>`."""
-
-    TRANSFERS_FILES = True  # Ansible makes a folder of its own on the host
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         self._file = Path(self._task.args["output"]) / str((task_vars or {})["inventory_hostname"])
         self._begun = False
         result: dict[str, Any] = {}
         try:
-            result = super().run(tmp, task_vars)  # makes the folder on the host: the first word over the connection
+            result = super().run(tmp, task_vars)
             errors = self._act()
         except (AnsibleError, OSError) as problem:
             self._keep(LOST + json.dumps({"begun": self._begun, "why": str(problem)[-2000:]}))
@@ -38,29 +48,43 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return result | {"changed": True}
 
     def _act(self) -> str:
-        """What the program complained of; empty when it told its result."""
-        shell = self._connection._shell
-        program, out = (shell.join_path(shell.tmpdir, name) for name in ("helper.pyz", "output"))
-        self._transfer_file(self._find_needle("files", "helper.pyz"), program)
-        for name in self._task.args["artefacts"]:
-            self._transfer_file(self._find_needle("files", name), shell.join_path(shell.tmpdir, name))
-        self._fixup_perms2((shell.tmpdir, program))
-        self._begun = True
-        words = ("host-" + self._task.args["verb"], shell.tmpdir, self._task.args["order"])
-        told = self._call(program, "begin", out, *words)
+        """What the program complained of; empty when it told its result. One call carries all and begins."""
+        names = ["helper.pyz", *self._task.args["artefacts"]]
+        files = [(name, Path(self._find_needle("files", name)).read_bytes()) for name in names]
+        head = {
+            "files": [[name, len(content)] for name, content in files],
+            "verb": "host-" + self._task.args["verb"], "order": self._task.args["order"],
+        }  # fmt: skip
+        payload = json.dumps(head).encode() + b"\n" + b"".join(content for _name, content in files)
+        told = self._begin(payload)
         self._keep(told["text"])
         while told["works"]:
-            told = self._ask(program, out, told["at"])
+            told = told | self._ask(told["folder"], told["at"])
             self._keep(told["text"])
-        self._remove_tmp_path(shell.tmpdir)
         return str(told["errors"])
 
-    def _ask(self, program: str, out: str, at: int) -> dict[str, Any]:
+    def _begin(self, payload: bytes) -> dict[str, Any]:
+        """An ssh that ends with 255 before a word came back: either never there, or lost on the way; only it knows."""
+        command = " ".join(shlex.quote(word) for word in (self._task.args["interpreter"], "-c", UNPACK))
+        try:
+            done = self._low_level_execute_command(command, in_data=payload)
+        except AnsibleConnectionFailure as problem:
+            self._begun = not never_there(str(problem))
+            raise
+        self._begun = True
+        if done["rc"] in (126, 127):
+            self._begun = False
+            raise AnsibleActionFail(done["stderr"].strip() or command)
+        return _json(done)
+
+    def _ask(self, folder: str, at: int) -> dict[str, Any]:
         """What came after byte `at`; the connection may be gone for a while."""
         until = time.monotonic() + PATIENCE_SECONDS
+        program = f"{folder}/helper.pyz"
+        words = (self._task.args["interpreter"], program, "follow", folder, str(at))
         while True:
             try:
-                return self._call(program, "read", out, str(at))
+                return _json(self._low_level_execute_command(" ".join(map(shlex.quote, words))))
             except AnsibleConnectionFailure:
                 if time.monotonic() > until:
                     raise
@@ -68,19 +92,27 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     self._connection.reset()
                 time.sleep(AGAIN_SECONDS)
 
-    def _call(self, *words: str) -> dict[str, Any]:
-        command = " ".join(shlex.quote(word) for word in (self._task.args["interpreter"], *words))
-        done = self._low_level_execute_command(command)
-        if done["rc"] in (126, 127):
-            raise AnsibleActionFail(done["stderr"].strip() or command)
-        try:
-            told: dict[str, Any] = json.loads(done["stdout"].strip().rpartition("\n")[2])
-        except ValueError:
-            raise AnsibleConnectionFailure(done["stderr"].strip() or done["stdout"].strip()) from None
-        return told
-
     def _keep(self, text: str) -> None:
         """Add to this host's file in the attempt's folder, where a worker reads along."""
         if text:
             with self._file.open("a", encoding="utf-8", newline="\n") as lines:
                 lines.write(text if text.endswith("\n") else text + "\n")
+
+
+NEVER_THERE = (
+    "ssh: connect to host", "Host key verification failed", "Permission denied (", "Could not resolve hostname",
+    "during banner exchange", "kex_exchange_identification",
+)  # fmt: skip
+
+
+def never_there(said: str) -> bool:
+    """Whether ssh says that it never came in, so that nothing can have begun; what else it says may be a loss."""
+    return any(words in said for words in NEVER_THERE)
+
+
+def _json(done: dict[str, Any]) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = json.loads(done["stdout"].strip().rpartition("\n")[2])
+    except ValueError:
+        raise AnsibleConnectionFailure(done["stderr"].strip() or done["stdout"].strip()) from None
+    return told
