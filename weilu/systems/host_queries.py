@@ -27,8 +27,9 @@ STATES = {
     "retired": _("已停用"),
 }  # fmt: skip
 TITLES = {
-    "group": _("主机组"), "name": _("主机名"), "address": _("地址"), "port": pgettext_lazy("label", "端口"), "user": _("登录用户"),
-    "become": "sudo", "site": pgettext_lazy("label", "机房"), "zone": pgettext_lazy("label", "网络区"), "pool": _("工作机标签"), "python": "Python",
+    "group": _("主机组"), "name": _("主机名"), "address": _("地址"), "port": pgettext_lazy("label", "端口"),
+    "user": _("登录用户"), "become": "sudo", "site": pgettext_lazy("label", "机房"),
+    "zone": pgettext_lazy("label", "网络区"), "pool": _("工作机标签"), "python": "Python",
 }  # fmt: skip
 NAMES = ("state", "system", "kind", "site", "zone", "q")
 
