@@ -320,13 +320,14 @@ def name_users(request: HttpRequest, act: UsersIn) -> Done:
 
 def place_named(request: HttpRequest, installation: UUID | None, system: UUID | None) -> Installation | System:
     """What a change is about; raises Refused unless exactly one is named, NotVisible where it is hidden."""
-    if installation is not None and system is None:
-        found: Installation = Installation.objects.select_related("system__owner").fetch(reader(request), installation)
-        return found
-    if system is not None and installation is None:
-        its_hosts: System = System.objects.select_related("owner").fetch(reader(request), system)
-        return its_hosts
-    raise Refused(_("写明一套应用，或一个系统（在它的主机上做）"), field="installation")
+    found: list[Installation | System] = []
+    if installation is not None:
+        found.append(Installation.objects.select_related("system__owner").fetch(reader(request), installation))
+    if system is not None:
+        found.append(System.objects.select_related("owner").fetch(reader(request), system))
+    if len(found) != 1:
+        raise Refused(_("写明一套应用，或一个系统（在它的主机上做）"), field="installation")
+    return found[0]
 
 
 def _item(request: HttpRequest, act: ItemAct) -> WorkItem:

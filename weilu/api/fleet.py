@@ -108,9 +108,9 @@ class WithWhy(RunAct):
 
 
 class HostAnswer(Schema):
-    """`host` is its ordinal in the run; `answer` retry, done or give_up."""
+    """`ordinal` is the host's in the run; `answer` retry, done or give_up."""
 
-    host: int
+    ordinal: int
     answer: str
 
 
@@ -133,7 +133,7 @@ class SignIn(RunAct):
 
 
 class BackIn(RunAct):
-    host: int
+    ordinal: int
     words: str
 
 
@@ -201,7 +201,7 @@ def end_run(request: HttpRequest, act: WithWhy) -> Done:
 
 @router.post("/execution/answer_hosts", response=Done)
 def answer_hosts(request: HttpRequest, act: HostAnswers) -> Done:
-    answers = {one.host: one.answer for one in act.answers}
+    answers = {one.ordinal: one.answer for one in act.answers}
     return _done(actions.answer_hosts(reader(request), _run(request, act), answers=answers))
 
 
@@ -218,8 +218,8 @@ def sign_wait(request: HttpRequest, act: SignIn) -> Done:
 
 @router.post("/execution/confirm_back", response=Done)
 def confirm_back(request: HttpRequest, act: BackIn) -> Done:
-    """A host that could not be brought back was, by hand; `host` is its ordinal in the run."""
-    ordinal = act.host if 0 <= act.host < 1_000_000 else 0
+    """A host that could not be brought back was, by hand; `ordinal` is the host's in the run."""
+    ordinal = act.ordinal if 0 <= act.ordinal < 1_000_000 else 0
     return _done(actions.confirm_back(reader(request), _run(request, act), ordinal=ordinal, words=act.words))
 
 
