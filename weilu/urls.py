@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("weilu.process.urls")),
     path("", include("weilu.notify.urls")),
     path("changes/", include("weilu.changes.urls")),
+    path("", include("weilu.planning.urls")),
     path("", include("weilu.execution.urls")),
     path("", include("weilu.systems.urls")),
     path("", include("weilu.vault.urls")),

@@ -38,7 +38,7 @@ def test_the_page_of_asking_offers_three_kinds(cast, kinds, kind):
     approved(cast, kinds)
     page = client_of(cast.wang).get(f"/changes/new?kind={kind}")
     said = text(page)
-    assert (page.status_code, said.count('aria-current="page"')) == (200, 3)  # the place in rail and foot, and the tab
+    assert (page.status_code, said.count('aria-current="page"')) == (200, 2)  # the place in the rail, and the tab
     assert ("不能等的原因" in said, 'name="template"' in said) == (kind == "emergency", kind == "standard")
 
 

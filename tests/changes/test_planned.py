@@ -6,7 +6,7 @@ import pytest
 
 from tests.cast import make_environment, make_group, make_host
 from tests.changes.host_steps import designed, host_plan
-from tests.changes.steps import approved, bring, item_of, plan, sign_as, visits
+from tests.changes.steps import approved, bring, item_of, plan, sign_as, tell_run, visits
 from tests.planning.builders import at, make_exception, make_freeze, make_window
 from tests.support.unchanged import Refusal, refusal_of
 from weilu.changes.actions import order_upgrade
@@ -14,7 +14,10 @@ from weilu.changes.emergency_actions import request_emergency, take_normal_way
 from weilu.changes.models import Change
 from weilu.changes.standard_actions import request_standard
 from weilu.execution.checks import check_approved
+from weilu.execution.marks import marks_of
+from weilu.execution.models import Run
 from weilu.kernel.times import now
+from weilu.planning.board import Mark
 from weilu.planning.models import Booking, Window
 from weilu.planning.moving import move_booking, why_not_move
 from weilu.process.actions import return_item
@@ -186,3 +189,14 @@ def test_a_plan_for_hosts_moves_with_its_hosts_and_is_rehearsed_anew(cast, insta
     assert (moved.starts, moved.hosts.count(), told) == (LATER, 2, {"window_from", "window_to"})
     assert (item_of(change).step, item_of(change).subject) == ("plan_check", after.digest)
     assert not Fact.objects.filter(item=change.item, key="rehearsal.matched", subject=after.digest).exists()
+
+
+def test_the_calendar_says_how_the_last_run_stands(cast, change):
+    bring(cast, change, "release")
+    assert marks_of([change.item_id]) == {}
+    order_upgrade(cast.chen, change, turn=item_of(change).turn)
+    assert marks_of([change.item_id]) == {}  # it waits
+    run = Run.objects.get(item=change.item)
+    tell_run(run)
+    assert marks_of([change.item_id]) == {change.item_id: Mark("passed", "成功", f"/runs/{run.uid}/")}
+    assert Booking.objects.shown().filter(item=change.item).count() == 1

@@ -114,12 +114,13 @@ def test_a_gate_of_the_plan_names_its_engineers_while_it_is_closed_and_nobody_on
     cast: Cast, change: Change
 ):
     bring(cast, change, "plan_check")
-    assert gates_shown(cast.zhou, change) == [("integrity.verified", True, [], "", None)]
+    assert gates_shown(cast.zhou, change) == [("time", True, [], "", None), ("integrity.verified", True, [], "", None)]
 
     spoil(change, "integrity.verified")
 
     words = "重新提交方案，升级包随即再核对"
-    assert gates_shown(cast.zhou, change) == [("integrity.verified", False, ["陈航"], words, None)]
+    told = [("integrity.verified", False, ["陈航"], words, None), ("time", True, [], "", None)]
+    assert gates_shown(cast.zhou, change) == told
     page = client_of(cast.zhou).get(f"/changes/{change.item.uid}/").content.decode()
     mend = re.findall(r'<small class="mend">(.*?)</small>', page, re.DOTALL)
     assert [" ".join(re.sub(r"<[^>]+>", "", one).split()) for one in mend] == [f"谁能办 陈航：{words}"]

@@ -1,6 +1,6 @@
 """What tests of planning stand on: two systems of 江州, their hosts, and a way to plan a change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
@@ -8,6 +8,8 @@ from django.db import transaction
 
 from tests.cast import Cast, make_change, make_environment, make_group, make_host, make_installation, system_of
 from tests.planning.builders import at
+from weilu.accounts.models import Person
+from weilu.planning import moving
 from weilu.planning.bookings import book
 from weilu.planning.models import Booking
 from weilu.process.models import WorkItem
@@ -16,7 +18,10 @@ from weilu.systems.models import Host, Installation, System
 
 @pytest.fixture
 def installation(cast: Cast) -> Installation:
-    return make_installation(cast)
+    """网上预约平台 without the demo's window: it has the night."""
+    made = make_installation(cast)
+    made.system.windows.all().delete()
+    return made
 
 
 @pytest.fixture
@@ -32,6 +37,20 @@ def other(cast: Cast) -> System:
 @pytest.fixture
 def host(other: System) -> Host:
     return make_host(make_group(make_environment(other)), name="db-02")
+
+
+@pytest.fixture
+def movable(cast: Cast) -> Iterator[None]:
+    """Changes move without a plan: what a plan makes of it is tried with changes (tests/changes/test_planned.py)."""
+
+    def move(by: Person, item: WorkItem, starts: datetime, ends: datetime) -> None:
+        kept = Booking.objects.kept().get(item=item)
+        book(by, item, kept.system, starts, ends, list(kept.hosts.all()), list(kept.people.all()))
+
+    before = moving._plans["change"]
+    moving.register_plans("change", moving.Plans(lambda by, item: None, move))
+    yield
+    moving.register_plans("change", before)
 
 
 @pytest.fixture

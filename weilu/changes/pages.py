@@ -17,6 +17,7 @@ from weilu.changes.kind import STANDARD, TEMPLATE
 from weilu.changes.kind_pages import document_gates, is_engineer, kind_part
 from weilu.changes.models import PlanVersion
 from weilu.changes.plan import is_template, lines
+from weilu.changes.planned import time_gates
 from weilu.changes.queries import ChangeView
 from weilu.evidence.queries import indexes
 from weilu.kernel.times import now
@@ -81,7 +82,8 @@ def compared(old: PlanVersion, new: PlanVersion, *, fold: bool = True) -> Compar
 
 def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, Any]:
     """The page of a change; `old` is the version of the plan to compare the newest with, by default the one before."""
-    moments, gates = timeline(found.view), gate_lines(found)
+    moments = timeline(found.view)
+    gates = sorted([*time_gates(found, reader), *gate_lines(found)], key=lambda line: line[1].open)  # what fails first
     item = found.change.item
     return {
         "found": found, "change": found.change, "view": found.view, "item": item, "now": now(),

@@ -12,12 +12,16 @@ from weilu.changes.host_plan import put_forward_on_hosts
 from weilu.changes.kind import CHANGE, EMERGENCY, STANDARD
 from weilu.changes.models import Change, PlanVersion
 from weilu.changes.plan import HostPlan, is_on_hosts
+from weilu.changes.queries import ChangeView
 from weilu.changes.standard_actions import schedule_standard
 from weilu.kernel.refused import Refused
-from weilu.kernel.times import iso
+from weilu.kernel.times import iso, now
 from weilu.planning.models import Booking
 from weilu.planning.moving import Plans, register_plans
+from weilu.planning.queries import conflicts
 from weilu.process.models import WorkItem
+from weilu.process.rules import Gate
+from weilu.ui.dates import window
 
 BEFORE = "design"  # in this step the plan is being written: its time is changed there
 
@@ -61,6 +65,26 @@ def _move_on_hosts(by: Person, change: Change, content: dict[str, Any], starts: 
     actions.back_to_design(by, change, item.turn)
     same = {key: value for key, value in content.items() if key != "number"}
     put_forward_on_hosts(by, change, HostPlan(**(same | window | {"orders": told})), hosts)  # type: ignore[typeddict-item]
+
+
+def time_gates(found: ChangeView, reader: Person) -> list[tuple[str, Gate, None]]:
+    """The planned time as a gate of an approval: shown to whoever signs it, asked again in the act (CHG-3)."""
+    item, step = found.change.item, found.view.step
+    if item.kind != CHANGE.key or step is None or step.key not in rules.NORMAL_APPROVALS or not found.view.seat:
+        return []
+    kept = Booking.objects.kept().filter(item=item).select_related("system__owner").first()
+    if kept is None:
+        return []
+    hosts, people = list(kept.hosts.all()), list(kept.people.all())
+    met = conflicts(item, kept.system, kept.starts, kept.ends, hosts, people, reader)
+    left = [one for one in met if not one.yields]
+    span = window(kept.starts, kept.ends, now())
+    if kept.ends <= now():
+        return [(_("时间"), Gate("time", False, _("%(span)s 已经过去，改期后再签") % {"span": span}), None)]
+    if left:
+        words = _("；").join(_("%(what)s，%(help)s") % {"what": one.sentence, "help": one.help} for one in left)
+        return [(_("时间有 %(count)d 处冲突") % {"count": len(left)}, Gate("time", False, words), None)]
+    return [(_("时间"), Gate("time", True, _("%(span)s，没有冲突") % {"span": span}), None)]
 
 
 def _newest(change: Change) -> PlanVersion:

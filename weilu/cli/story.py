@@ -15,6 +15,7 @@ from typing import Any
 from weilu.accounts.actions import sign_in
 from weilu.changes import actions, queries
 from weilu.changes.standard_actions import propose_template, request_standard
+from weilu.cli.story_calendar import plan_ahead
 from weilu.evidence.actions import tick
 from weilu.evidence.export import export_item
 from weilu.execution.worker import work_once
@@ -25,7 +26,7 @@ from weilu.records.queries import paper_of, sheet_of
 
 HERE = "127.0.0.1"
 BAR = 24
-LINES = 45
+LINES = 58
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ class Story:
             if not upgrade.rests_at:
                 self._leave_papers(change)
         self._leave_standard()
+        plan_ahead(self)
         tick()
 
     def _leave_standard(self) -> None:
@@ -168,7 +170,7 @@ class Story:
 
     def _approve(self, item: Any) -> None:
         words = dict.fromkeys(("zhouyi", "zhaolixin", "qianwenyuan", "wujing"), "可以作为模板，同意。")
-        self._sign(item, words, "变更模板")
+        self.sign(item, words, "变更模板")
 
     def _begun(self, upgrade: Upgrade) -> Any:
         wang = self.person("wangmin")
@@ -194,16 +196,18 @@ class Story:
         self.line("陈航 可行性分析：可行")
 
     def _at_need(self, upgrade: Upgrade, change: Any, item: Any) -> None:
-        self._sign(item, {"wangmin": "与我要的一致。", "lijianguo": "情况属实，确有需要。"}, "需求确认")
+        self.sign(item, {"wangmin": "与我要的一致。", "lijianguo": "情况属实，确有需要。"}, "需求确认")
 
     def _at_design(self, upgrade: Upgrade, change: Any, item: Any) -> None:
         plan = dict(upgrade.plan)
         if upgrade.first_back and not change.plans.exists():
             plan["way_back"] = upgrade.first_back
         moment = now()
+        # What is left to a newcomer can still be signed tomorrow.
+        length = timedelta(days=1) if upgrade.rests_at else timedelta(hours=2)
         kept = actions.submit_plan(
             self.person("chenhang"), change, turn=item.turn,
-            window_from=moment - timedelta(minutes=1), window_to=moment + timedelta(hours=2), **plan,
+            window_from=moment - timedelta(minutes=1), window_to=moment + length, **plan,
         )  # fmt: skip
         self.line(f"陈航 提交方案第 {kept.number} 版，升级包来源与完整性核对通过")
 
@@ -214,13 +218,13 @@ class Story:
             return_item(zhou, item, turn=item.turn, to="design", words=words)
             self.line(f"周毅 退回方案：{words}")
         else:
-            self._sign(item, {"zhouyi": "回退写明了，同意。"}, "方案确认")
+            self.sign(item, {"zhouyi": "回退写明了，同意。"}, "方案确认")
 
     def _at_confirm(self, upgrade: Upgrade, change: Any, item: Any) -> None:
-        self._sign(item, {"zhaolixin": "同意。", "qianwenyuan": "同意，注意先备份。"}, "需求与方案确认")
+        self.sign(item, {"zhaolixin": "同意。", "qianwenyuan": "同意，注意先备份。"}, "需求与方案确认")
 
     def _at_security(self, upgrade: Upgrade, change: Any, item: Any) -> None:
-        self._sign(item, {"wujing": "在用系统的变更，准则齐备，批准。"}, "信息安全办审批")
+        self.sign(item, {"wujing": "在用系统的变更，准则齐备，批准。"}, "信息安全办审批")
 
     def _at_release(self, upgrade: Upgrade, change: Any, item: Any) -> None:
         chen = self.person("chenhang")
@@ -238,7 +242,7 @@ class Story:
         ended = queries.change_view(chen, item.uid).runs[0]
         self.line(f"{ended.number} {ended.get_state_display()}")
         item = queries.change_of(chen, item.uid).item
-        self._sign(item, {"chenhang": f"执行 {ended.number} 结束：{ended.get_state_display()}。"}, "实施与发布")
+        self.sign(item, {"chenhang": f"执行 {ended.number} 结束：{ended.get_state_display()}。"}, "实施与发布")
 
     def _at_feedback(self, upgrade: Upgrade, change: Any, item: Any) -> None:
         actions.give_feedback(
@@ -262,7 +266,8 @@ class Story:
             )  # fmt: skip
             self.line(f"{person.name} 签署报告单 {sheet.number}")
 
-    def _sign(self, item: Any, words: dict[str, str], title: str) -> None:
+    def sign(self, item: Any, words: dict[str, str], title: str) -> None:
+        """Whoever of these the item waits for signs, with their words."""
         waiting = {seat.person.username for seat in item.seats.filter(open=True).select_related("person")}
         for username in (name for name in words if name in waiting):
             person = self.person(username)

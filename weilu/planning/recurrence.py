@@ -51,10 +51,32 @@ class Recurrence:
             reach = self.until.date() - timedelta(days=self.until.time() < starts.time())
             last = min(last, reach)
         low = begin if self.count is not None else max(begin, first)
+        quick = self._quick(begin, low, last)
+        if quick is not None:
+            return quick
         named = (day for day in self._from(begin, low, last) if low <= day <= last)
         if self.count is None:
             return list(named)
         return [day for _number, day in zip(range(self.count), named, strict=False) if day >= first]
+
+    def _quick(self, begin: date, low: date, last: date) -> list[date] | None:
+        """The days of the plainest rules, each so many days after another, at once; None for any other rule."""
+        if self.count is not None or self.months or self.month_days or self.positions:
+            return None
+        first = max(begin, low).toordinal()
+        if self.freq == "DAILY" and not self.week_days:
+            first += (begin.toordinal() - first) % self.interval
+            return [date.fromordinal(day) for day in range(first, last.toordinal() + 1, self.interval)]
+        if self.freq != "WEEKLY":
+            return None
+        step = 7 * self.interval
+        opening = begin.toordinal() - (begin.weekday() - self.week_start) % 7  # the week in which it begins
+        names = [name for _which, name in self.week_days] or [begin.weekday()]
+        found: list[int] = []
+        for name in names:
+            day = opening + (name - self.week_start) % 7
+            found += range(first + (day - first) % step, last.toordinal() + 1, step)
+        return [date.fromordinal(day) for day in sorted(found)]
 
     def _from(self, begin: date, low: date, last: date) -> Iterator[date]:
         for period in _PERIODS[self.freq](self, begin, low, last):

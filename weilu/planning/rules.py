@@ -64,14 +64,12 @@ def expand(window: Recurring, since: datetime, until: datetime, working: Calenda
     local = window.starts.astimezone(SHANGHAI).replace(tzinfo=None)
     length = timedelta(minutes=window.minutes)
     first, last = ((at + shift).astimezone(SHANGHAI).date() for at, shift in ((since, -length), (until, 0 * DAY)))
-    opening, found = local.date(), []
-    for day in window.rule.days(local, first, last):
-        if day in window.left_out or not _fits_calendar(day, window.days, working):
-            continue
-        start = window.starts + timedelta(days=(day - opening).days)
-        if start < until and start + length > since:
-            found.append(Span(start, start + length))
-    return found
+    days = window.rule.days(local, first, last)
+    if window.left_out or window.days != Days.ANY:
+        days = [day for day in days if day not in window.left_out and _fits_calendar(day, window.days, working)]
+    base, opening = window.starts, local.toordinal()
+    starts = [base + timedelta(day.toordinal() - opening) for day in days]
+    return [Span(start, start + length) for start in starts if start < until and start + length > since]
 
 
 def _fits_calendar(day: date, days: str, working: Calendar) -> bool:

@@ -24,6 +24,7 @@ DAILY = (
     Place("/overview", "chart-bar", _("总览")),
     Place("/items/", "files", pgettext_lazy("list", "工单")),
     Place("/runs/", "player-play", _("执行")),
+    Place("/calendar/", "calendar", _("日历")),
 )
 BUSINESS = (Place("/changes/", "git-branch", _("变更升级")),)
 ARCHIVE = (
