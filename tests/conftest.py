@@ -20,10 +20,13 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL, leave out what SQLite's turn has already shown."""
-    if os.environ.get("WEILU_TEST_DATABASE") != "postgresql":
+    """Each turn leaves out what the other one shows; the long form of the crash tests leaves out nothing."""
+    if os.environ.get("WEILU_CRASHES"):
         return
-    left = [item for item in items if item.get_closest_marker("browser") or item.get_closest_marker("once")]
+    if os.environ.get("WEILU_TEST_DATABASE") == "postgresql":
+        left = [item for item in items if item.get_closest_marker("browser") or item.get_closest_marker("once")]
+    else:
+        left = [item for item in items if item.get_closest_marker("served")]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in set(left)]

@@ -22,7 +22,7 @@ from weilu.records.models import RecordSheet
 from weilu.systems.models import Host
 
 __all__ = ["fleet", "packages"]  # fixtures
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.served, pytest.mark.django_db(transaction=True)]
 Stand = Callable[..., Fleet]
 
 

@@ -8,7 +8,13 @@ from tests.crash.conftest import MANY, check_after, end, go_on, mortal, order, s
 from tests.fleet.conftest import Fleet
 from tests.hosts.packages import Repository
 
-pytestmark = [pytest.mark.slow, pytest.mark.crash, pytest.mark.timeout(7200), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.served,
+    pytest.mark.crash,
+    pytest.mark.timeout(7200),
+    pytest.mark.django_db(transaction=True),
+]
 
 
 def test_wherever_a_worker_dies_no_step_takes_effect_twice(fleet: Callable[..., Fleet], repository: Repository) -> None:

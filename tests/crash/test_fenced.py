@@ -13,7 +13,7 @@ from tests.fleet.conftest import Fleet
 from tests.hosts.packages import Repository
 from weilu.execution.models import Run
 
-pytestmark = [pytest.mark.slow, pytest.mark.crash, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.served, pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 
 
 def test_a_paused_worker_that_wakes_up_after_another_took_over_does_nothing(

@@ -14,7 +14,13 @@ from tests.fleet.conftest import Fleet
 from tests.hosts.packages import Repository
 from weilu.execution.models import Run
 
-pytestmark = [pytest.mark.slow, pytest.mark.crash, pytest.mark.timeout(20000), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.served,
+    pytest.mark.crash,
+    pytest.mark.timeout(20000),
+    pytest.mark.django_db(transaction=True),
+]
 POSTGRES = connection.vendor == "postgresql"
 FEW = ("both", "database") if POSTGRES else ("worker", "ansible", "disk")  # of the short form
 KINDS = ("worker", "ansible", "both", "network", "reboot", "disk", *(("database",) if POSTGRES else ()))

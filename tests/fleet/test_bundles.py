@@ -13,6 +13,7 @@ from weilu.execution.models import Run
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.served,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(bool(sandbox.trouble()), reason=f"bubblewrap：{sandbox.trouble()}"),
 ]

@@ -22,7 +22,7 @@ from weilu.execution.models import Run
 from weilu.execution.worker import Worker
 from weilu.kernel.times import now
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.served, pytest.mark.django_db(transaction=True)]
 Stand = Callable[..., Fleet]
 
 
