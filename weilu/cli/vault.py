@@ -2,12 +2,8 @@
 
 import argparse
 
-import django
-
-from weilu.cli.setup import need_tables
 from weilu.cli.telling import tell, told
 from weilu.cli.trouble import Trouble
-from weilu.kernel.refused import Refused
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -19,6 +15,11 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import django  # here, not above: other commands of this program, the witness's, run without it
+
+    from weilu.cli.setup import need_tables
+    from weilu.kernel.refused import Refused
+
     django.setup()
     need_tables()
     try:
