@@ -14,6 +14,8 @@ from random import Random
 from statistics import median
 from typing import Any
 
+from bench.databases import create_database
+
 MILLION = 1_000_000
 STAGED = 20_000
 BATCH = 2_000
@@ -70,22 +72,12 @@ def _postgresql() -> Iterator[dict[str, Any]]:
     except NoPostgres as problem:
         print(problem, file=sys.stderr)
         return
-    _create_database(url)
+    create_database(url)
     with tempfile.TemporaryDirectory() as home:
         env = {**os.environ, "WEILU_DATABASE_URL": url, "WEILU_DATA_DIR": home}
         code = "from bench import evidence_bench as b; b.one_database('PostgreSQL')"
         done = subprocess.run([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True, check=True)
     yield json.loads(done.stdout.splitlines()[-1])
-
-
-def _create_database(url: str) -> None:
-    """The server is new and has none but its own."""
-    import psycopg
-    from psycopg import sql
-
-    name = url.partition("?")[0].rpartition("/")[2]
-    with psycopg.connect(url.replace(f"/{name}?", "/postgres?"), autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def one_database(name: str) -> None:

@@ -6,17 +6,16 @@ fetched; then the whole answers are timed, through all middleware, without a soc
 20 steps: how long its only thread is held by one poll that changes all 50 rows.
 """
 
-import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
+
+from bench.databases import on_both, write_rows
 
 HOSTS, STEPS, LINES, READS = 1000, 10, 100, 60
 GOAL_SQL, GOAL_PAGE = 20.0, 100.0
@@ -25,35 +24,7 @@ Said = list[tuple[str, Any]]
 
 def rows() -> list[dict[str, Any]]:
     """Both databases, one after the other; then the browser, where there is one."""
-    from tests.support.postgres import NoPostgres, private_server
-
-    found = _measured("SQLite", "")
-    try:
-        url = private_server(durable=True)
-        _create_database(url)
-        found += _measured("PostgreSQL", url)
-    except NoPostgres as problem:
-        print(f"PostgreSQL is left out: {problem}", file=sys.stderr)
-    return found
-
-
-def _create_database(url: str) -> None:
-    from urllib.parse import urlsplit
-
-    import psycopg
-
-    parts = urlsplit(url)
-    with psycopg.connect(parts._replace(path="/postgres").geturl(), autocommit=True) as link:
-        link.execute(f"CREATE DATABASE {parts.path[1:]}")
-
-
-def _measured(name: str, url: str) -> list[dict[str, Any]]:
-    home = Path(os.environ["WEILU_DATA_DIR"]) / name
-    home.mkdir(parents=True)
-    env = os.environ | {"WEILU_DATA_DIR": str(home), "WEILU_DATABASE_URL": url or f"sqlite:///{home}/weilu.sqlite3"}
-    out = home / "rows.json"
-    subprocess.run([sys.executable, "-m", "bench.grid_bench", name, str(out)], env=env, check=True)
-    return list(json.loads(out.read_text("utf-8")))
+    return on_both("bench.grid_bench")
 
 
 def measure(name: str) -> list[dict[str, Any]]:
@@ -226,4 +197,4 @@ def _row(name: str, value: float, goal: float | None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(measure(sys.argv[1])), "utf-8")
+    write_rows(measure)

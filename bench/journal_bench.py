@@ -7,17 +7,13 @@ without touching the disk.) Both alternate in one process; the ratio is throughp
 fast as the bare commits.
 """
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+
+from bench.databases import on_both, write_rows
 
 PAIRS = 200
 GOAL = 0.8
@@ -26,38 +22,11 @@ SPARE = "spare"  # a step that stays waiting, so that the run is never concluded
 
 def rows() -> list[dict[str, Any]]:
     """Both databases, one after the other."""
-    from tests.support.postgres import NoPostgres, private_server
-
-    found = _measured("SQLite", "")
-    try:
-        url = private_server(durable=True)
-        _create_database(url)
-        found += _measured("PostgreSQL", url)
-    except NoPostgres as problem:
-        print(f"PostgreSQL left out: {problem}", file=sys.stderr)
-    return found
+    return on_both("bench.journal_bench")
 
 
-def _create_database(url: str) -> None:
-    """The server is there, its database is not yet."""
-    import psycopg
-
-    parts = urlsplit(url)
-    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as link:
-        link.execute(f"CREATE DATABASE {parts.path[1:]}")
-
-
-def _measured(title: str, url: str) -> list[dict[str, Any]]:
-    home = Path(os.environ["WEILU_DATA_DIR"]) / title
-    home.mkdir(parents=True)
-    env = os.environ | {"WEILU_DATA_DIR": str(home), "WEILU_DATABASE_URL": url or f"sqlite:///{home}/weilu.sqlite3"}
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.journal_bench", title], env=env, stdout=subprocess.PIPE, check=True
-    )
-    return [json.loads(line) for line in done.stdout.decode().splitlines() if line.startswith("{")]
-
-
-def _main(title: str) -> None:
+def measure(title: str) -> list[dict[str, Any]]:
+    """The row of the database the settings name."""
     import django
     from django.core.management import call_command
     from django.db import connection
@@ -79,7 +48,7 @@ def _main(title: str) -> None:
         "reference": f"two bare commits {reference:.2f} ms",
         "ratio": f"{ratio:.2f} ×", "goal": f"≥ {GOAL} ×", "reached": ratio >= GOAL,
     }  # fmt: skip
-    print(json.dumps(row, ensure_ascii=False))
+    return [row]
 
 
 def _timed(act: Callable[..., object], *given: Any) -> float:
@@ -131,4 +100,4 @@ def _run() -> Any:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    write_rows(measure)

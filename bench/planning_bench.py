@@ -5,17 +5,14 @@ and compares one by one, as one would write it first. That of the windows is dat
 window's first opening on. Both alternate with Weilu's in one process; the median counts.
 """
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
+
+from bench.databases import on_both, write_rows
 
 SYSTEMS, WINDOWS, PLANNED, HOSTS, DAYS = 100, 500, 10_000, 1_000, 90
 CHECKS, YEARS = 60, 20
@@ -30,37 +27,17 @@ FIRST = datetime(2021, 1, 1, 14, tzinfo=UTC)  # five years ago: a reading from t
 
 def rows() -> list[dict[str, Any]]:
     """Both databases, one after the other, and the windows, which ask none."""
-    from bench.journal_bench import _create_database
-    from tests.support.postgres import NoPostgres, private_server
-
-    found = _measured("SQLite", "")
-    try:
-        url = private_server(durable=True)
-        _create_database(url)
-        found += _measured("PostgreSQL", url)
-    except NoPostgres as problem:
-        print(f"PostgreSQL left out: {problem}", file=sys.stderr)
-    return found
+    return on_both("bench.planning_bench")
 
 
-def _measured(title: str, url: str) -> list[dict[str, Any]]:
-    home = Path(os.environ["WEILU_DATA_DIR"]) / title
-    home.mkdir(parents=True)
-    env = os.environ | {"WEILU_DATA_DIR": str(home), "WEILU_DATABASE_URL": url or f"sqlite:///{home}/weilu.sqlite3"}
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.planning_bench", title], env=env, stdout=subprocess.PIPE, check=True
-    )
-    return [json.loads(line) for line in done.stdout.decode().splitlines() if line.startswith("{")]
-
-
-def _main(title: str) -> None:
+def measure(title: str) -> list[dict[str, Any]]:
+    """The rows of the database the settings name."""
     import django
     from django.core.management import call_command
 
     django.setup()
     call_command("migrate", verbosity=0)
-    for row in [*_checks(title), *(_years() if title == "SQLite" else [])]:
-        print(json.dumps(row, ensure_ascii=False))
+    return [*_checks(title), *(_years() if title == "SQLite" else [])]
 
 
 def _timed(act: Callable[..., Any], *given: Any) -> tuple[float, Any]:
@@ -99,7 +76,7 @@ def _filled() -> Callable[[int], tuple[Any, ...]]:
     from tests.cast import make_cast, make_change, make_environment, make_group, make_installation
     from weilu.accounts.models import Person
     from weilu.demo import made_up_key
-    from weilu.planning.models import Booking, Freeze, Window
+    from weilu.planning.models import Freeze, Window
     from weilu.process.models import WorkItem
     from weilu.systems.models import Dependency, Host, System
 
@@ -129,18 +106,7 @@ def _filled() -> Callable[[int], tuple[Any, ...]]:
         for n in range(PLANNED)
     )  # fmt: skip
     tonight = datetime.now(UTC).replace(hour=14, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    items = list(WorkItem.objects.exclude(id=first.id).order_by("id"))
-    Booking.objects.bulk_create(
-        Booking(owner=cast.jz, item=item, system=item.system, by=cast.chen, starts=at, ends=at + timedelta(hours=2))
-        for n, item in enumerate(items)
-        for at in [tonight + timedelta(days=n * 7 % DAYS, minutes=n * 13 % 360)]
-    )
-    bookings = list(Booking.objects.order_by("id"))
-    on, by = Booking.hosts.through, Booking.people.through
-    on.objects.bulk_create(
-        on(booking=one, host=hosts[(n * 3 + k) % HOSTS]) for n, one in enumerate(bookings) for k in range(3)
-    )
-    by.objects.bulk_create(by(booking=one, person=people[n % len(people)]) for n, one in enumerate(bookings))
+    _book(cast, first, tonight, hosts, people)
     Freeze.objects.create(
         owner=cast.jz,
         name="封网",
@@ -156,6 +122,25 @@ def _filled() -> Callable[[int], tuple[Any, ...]]:
         return None, system, start, start + timedelta(hours=3), some, [people[number % len(people)]]
 
     return asked
+
+
+def _book(cast: Any, first: Any, tonight: datetime, hosts: list[Any], people: list[Any]) -> None:
+    """A planned time for every change but the first, with three hosts and a person each."""
+    from weilu.planning.models import Booking
+    from weilu.process.models import WorkItem
+
+    items = list(WorkItem.objects.exclude(id=first.id).order_by("id"))
+    Booking.objects.bulk_create(
+        Booking(owner=cast.jz, item=item, system=item.system, by=cast.chen, starts=at, ends=at + timedelta(hours=2))
+        for n, item in enumerate(items)
+        for at in [tonight + timedelta(days=n * 7 % DAYS, minutes=n * 13 % 360)]
+    )
+    bookings = list(Booking.objects.order_by("id"))
+    on, by = Booking.hosts.through, Booking.people.through
+    on.objects.bulk_create(
+        on(booking=one, host=hosts[(n * 3 + k) % HOSTS]) for n, one in enumerate(bookings) for k in range(3)
+    )
+    by.objects.bulk_create(by(booking=one, person=people[n % len(people)]) for n, one in enumerate(bookings))
 
 
 def _one_by_one(
@@ -225,4 +210,4 @@ def _years() -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    write_rows(measure)

@@ -5,17 +5,15 @@ The bench opens its items, and brings them to the countersign, through the produ
 private server (PostgreSQL) on the disk of the data folder's file system, with production settings.
 """
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from bench.databases import on_both, write_rows
 
 PAIRS = 300
 GOAL_RATIO = 2.5
@@ -45,14 +43,7 @@ WORDS = "同意，注意先备份。"
 
 def rows() -> list[dict[str, Any]]:
     """Both databases, one after the other."""
-    from tests.support.postgres import NoPostgres, private_server
-
-    found = [_disk(), *_measured("SQLite", "")]
-    try:
-        found += _measured("PostgreSQL", _with_database(private_server(durable=True)))
-    except NoPostgres as problem:
-        print(f"PostgreSQL is left out: {problem}", file=sys.stderr)
-    return found
+    return [_disk(), *on_both("bench.process_bench")]
 
 
 def _disk() -> dict[str, Any]:
@@ -67,22 +58,6 @@ def _disk() -> dict[str, Any]:
         took = statistics.median(_timed(keep) for _turn in range(PAIRS))
     name = "fsync of 4 KB on this disk (ms)"
     return {"name": name, "value": round(took, 2), "reference": None, "ratio": None, "goal": None, "reached": None}
-
-
-def _with_database(url: str) -> str:
-    import psycopg
-
-    parts = urlsplit(url)
-    with psycopg.connect(parts._replace(path="/postgres").geturl(), autocommit=True) as link:
-        link.execute(f"CREATE DATABASE {parts.path[1:]}")
-    return url
-
-
-def _measured(name: str, url: str) -> list[dict[str, Any]]:
-    env = os.environ | ({"WEILU_DATABASE_URL": url} if url else {})
-    out = Path(os.environ["WEILU_DATA_DIR"]) / f"{name}.json"
-    subprocess.run([sys.executable, "-m", "bench.process_bench", name, str(out)], env=env, check=True)
-    return list(json.loads(out.read_text("utf-8")))
 
 
 def measure(name: str) -> list[dict[str, Any]]:
@@ -269,4 +244,4 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(measure(sys.argv[1]), ensure_ascii=False), "utf-8")
+    write_rows(measure)

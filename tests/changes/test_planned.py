@@ -167,7 +167,8 @@ def test_an_emergency_does_not_wait_for_windows_and_freezes(cast, kinds):
     make_freeze(cast.jz, starts=now() - timedelta(1), ends=now() + timedelta(1))
     change = request_emergency(cast.wang, kinds, title="堵漏洞", need="堵上。", reason="已被利用")
     bring(cast, change, "release")
-    order_upgrade(cast.chen, change, turn=item_of(change).turn)
+    run = order_upgrade(cast.chen, change, turn=item_of(change).turn)
+    assert (run.state, run.subject) == ("queued", item_of(change).subject)
 
 
 def test_whoever_takes_the_normal_way_gives_the_time_back(cast, kinds):

@@ -70,9 +70,9 @@ def test_the_log_follows_its_end_while_nobody_reads_further_up(shown, aside):
     page, run = shown
     aside(say, run, 4, *(f"第 {n} 行" for n in range(80)))
     page.get_by_text("第 79 行").wait_for()
-    page.wait_for_function(
-        "(box => box.scrollHeight - box.scrollTop - box.clientHeight < 2)(document.getElementById('grid-log'))"
-    )
+    rest = "(box => box.scrollHeight - box.scrollTop - box.clientHeight)(document.getElementById('grid-log'))"
+    page.wait_for_function(f"{rest} < 2")
+    assert page.evaluate(rest) < 2
 
 
 def test_another_host_opens_beside_the_grid_and_is_there_after_a_reload(shown, aside):

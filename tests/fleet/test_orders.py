@@ -51,7 +51,10 @@ def refusal(told: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("kind", GOOD)
 def test_every_kind_is_accepted_with_quotes_templates_chinese_and_spaces(kind: str) -> None:
-    orders.check_orders(make_orders([step(kind)]))
+    told = make_orders([step(kind)])
+    before = copy.deepcopy(told)
+    orders.check_orders(told)
+    assert told == before
 
 
 @pytest.mark.parametrize(

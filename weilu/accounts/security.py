@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.dateparse import parse_date
@@ -19,6 +18,7 @@ from weilu.evidence.models import Entry
 from weilu.evidence.words import kind_word
 from weilu.kernel.refused import NotVisible, Refused
 from weilu.kernel.times import SHANGHAI
+from weilu.ui.narrowing import Narrowed
 
 PAGE = 50
 SIGNED_IN = ("accounts.signed_in", "accounts.visit_ended", "accounts.other_visits_ended")
@@ -71,7 +71,7 @@ def seen_by(owners: Collection[int]) -> QuerySet[SecurityEvent]:
 
 
 @dataclass(frozen=True)
-class Filters:
+class Filters(Narrowed):
     """What a list is narrowed by; "" is no restriction.
 
     `kind` is an event's, a group of entries of the log, or the verdict on an alarm.
@@ -81,11 +81,6 @@ class Filters:
     person: str = ""  # a username
     since: str = ""  # days of Asia/Shanghai
     until: str = ""
-
-    @property
-    def query(self) -> str:
-        """As it stands in an address."""
-        return urlencode([(name, value) for name, value in vars(self).items() if value])
 
     def period(self) -> tuple[datetime | None, datetime | None]:
         """From when, and before when."""

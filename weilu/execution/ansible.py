@@ -7,9 +7,7 @@ them. Nothing secret is in the folder, the command line or the environment.
 import base64
 import io
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import zipfile
@@ -145,32 +143,9 @@ def _trouble(folder: Path) -> tuple[list[str], bool]:
 def stop(folder: Path) -> None:
     """End an attempt that takes too long, with everything it started."""
     if pid := launch.living(folder):
-        for each in (*descendants(pid), pid):
-            with suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process below `pid`: the runner gives Ansible a session of its own, so a group would not hold them."""
-    parents: dict[int, list[int]] = {}
-    for place in Path("/proc").iterdir():
-        if place.name.isdigit():
-            with suppress(OSError):
-                parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-                parents.setdefault(parent, []).append(int(place.name))
-    found, wanted = [], [pid]
-    while wanted:
-        below = parents.get(wanted.pop(), [])
-        found += below
-        wanted += below
-    return found
+        launch.end(pid)
 
 
 def scrub(folder: Path) -> None:
     """Leave only what tells how the attempt went."""
-    for name in SCRUBBED:
-        place = folder / name
-        if place.is_dir():
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            place.unlink(missing_ok=True)
+    launch.scrub(folder, SCRUBBED)

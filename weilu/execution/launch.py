@@ -9,7 +9,11 @@ done anything, and the worker knows for certain that the attempt never began.
 
 import json
 import os
+import shutil
+import signal
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -64,6 +68,39 @@ def living(folder: Path) -> int:
     launched = json.loads((folder / "launched.json").read_text())
     pid = int(launched.get("pid", 0))
     return pid if pid and start_time(pid) == launched["since"] else 0
+
+
+def end(pid: int) -> None:
+    """Kill a process with all it started."""
+    for each in (*descendants(pid), pid):
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below `pid`: the runner gives Ansible a session of its own, so a group would not hold them."""
+    parents: dict[int, list[int]] = {}
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            with suppress(OSError):
+                parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+                parents.setdefault(parent, []).append(int(place.name))
+    found, wanted = [], [pid]
+    while wanted:
+        below = parents.get(wanted.pop(), [])
+        found += below
+        wanted += below
+    return found
+
+
+def scrub(folder: Path, names: Iterable[str]) -> None:
+    """Remove these files and folders of an attempt, and leave what tells how it went."""
+    for name in names:
+        place = folder / name
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
 
 
 def main(folder: Path, command: list[str]) -> None:

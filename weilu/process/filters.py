@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db import connection
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
@@ -18,6 +17,7 @@ from weilu.accounts.models import Person
 from weilu.kernel.times import SHANGHAI
 from weilu.process.vocabulary import kinds_named
 from weilu.systems.models import System
+from weilu.ui.narrowing import Narrowed
 
 DUE = {"overdue": _("已逾期"), "today": _("今天到期"), "week": _("七天内到期")}
 PRIORITIES = {"urgent": _("紧急"), "important": _("重要"), "normal": _("一般")}
@@ -26,7 +26,7 @@ NAMES = ("kind", "system", "priority", "due", "state")
 
 
 @dataclass(frozen=True)
-class Filters:
+class Filters(Narrowed):
     """Each "" is no restriction; `system` is a uid, `kind` a kind of work or the room of several."""
 
     kind: str = ""
@@ -34,15 +34,6 @@ class Filters:
     priority: str = ""
     due: str = ""
     state: str = ""
-
-    @property
-    def query(self) -> str:
-        """As it stands in an address, always in the same order; "" when nothing is narrowed."""
-        return urlencode([(name, getattr(self, name)) for name in NAMES if getattr(self, name)])
-
-    def but(self, **over: str) -> Filters:
-        """The same with some of them otherwise."""
-        return replace(self, **over)
 
 
 def read_filters(given: Mapping[str, str]) -> Filters:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext, pgettext_lazy
@@ -18,6 +17,7 @@ from weilu.evidence.models import Entry
 from weilu.kernel.times import now
 from weilu.systems.facts import DRIFTS
 from weilu.systems.models import Environment, Host, HostEvent, HostGroup, System
+from weilu.ui.narrowing import Narrowed
 
 PAGE, CAP = 50, 1000
 MOST_IN_TREE = 200  # hosts on a system's page; the list has the rest
@@ -35,7 +35,7 @@ NAMES = ("state", "system", "kind", "site", "zone", "q")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Asked(Narrowed):
     """What the list of hosts is narrowed by; "" is no restriction, `system` a uid, `kind` one of environments."""
 
     state: str = ""
@@ -44,14 +44,6 @@ class Asked:
     site: str = ""
     zone: str = ""
     q: str = ""
-
-    @property
-    def query(self) -> str:
-        """As it stands in an address."""
-        return urlencode([(name, getattr(self, name)) for name in NAMES if getattr(self, name)])
-
-    def but(self, **over: str) -> Asked:
-        return replace(self, **over)
 
 
 def read_asked(given: Mapping[str, str]) -> Asked:

@@ -7,7 +7,6 @@ is in the folder, the command line or the environment: keys are in an agent, kno
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 
 from weilu.evidence import files
 from weilu.execution import launch
-from weilu.execution.ansible import descendants, helper
+from weilu.execution.ansible import helper
 from weilu.execution.bundles import sandbox
 from weilu.execution.fleet import bundle
 from weilu.execution.target.on_host.main import RESULT
@@ -250,19 +249,13 @@ def stop(folder: Path) -> None:
         return
     child = _children.pop(folder, None)  # known also before it has said that it is there
     pid = child.pid if child else launch.living(folder)
-    for each in (*descendants(pid), pid) if pid else ():
-        with suppress(ProcessLookupError):
-            os.kill(each, signal.SIGKILL)
+    if pid:
+        launch.end(pid)
 
 
 def scrub(folder: Path) -> None:
     """Leave only what tells how the call went."""
-    for name in SCRUBBED:
-        place = folder / name
-        if place.is_dir():
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            place.unlink(missing_ok=True)
+    launch.scrub(folder, SCRUBBED)
 
 
 def give_up(folder: Path, ordinals: Sequence[int], why: str) -> None:
