@@ -17,6 +17,16 @@ def check_may_manage(may: bool) -> None:
         raise Refused(_("凭据由系统管理员管理"), NAMED_ONLY, who="administrator")
 
 
+def check_may_lead(opened: Sequence[str]) -> None:
+    """NAMED_ONLY: where a credential is taken, and to whom, is settled by whoever may name it; to these it is taken."""
+    if opened:
+        words = {"hosts": _("、").join(opened[:5]), "count": len(opened)}
+        reason = (
+            _("%(hosts)s由保险库的凭据登录（共 %(count)d 台）。登记、固定密钥和改登录方式要有「管理凭据」权限") % words
+        )
+        raise Refused(reason, NAMED_ONLY, help=_("由系统管理员办。用令牌办，令牌要有「管理凭据」"), who="administrator")
+
+
 def check_not_retired(retired: bool) -> None:
     """A retired credential opens nothing, and its content is gone."""
     if retired:
