@@ -241,7 +241,7 @@ def test_the_start_says_what_is_missing_and_opens_when_nothing_is(cast, chen, ch
     assert "开始执行：还差" not in chen.get(url).content.decode()
     Host.objects.filter(name="app-02").update(key="ssh-ed25519 AAAA")
     page = chen.get(url).content.decode()
-    assert "主机「app-02」的登记在批准之后改动过（key）。重新提交方案" in page
+    assert "主机「app-02」的登记在批准之后改动过（主机密钥）。重新提交方案" in page
     assert "开始执行：还差 1 项" in page
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cast import Cast, make_environment, make_group, make_host, plan_fields
 from tests.changes.host_steps import ANSWERS, UPGRADE, approve, designed, host_plan, keep
-from tests.changes.steps import item_of
+from tests.changes.steps import item_of, signed_in
 from tests.support.unchanged import Refusal, refusal_of
 from weilu.changes.actions import order_upgrade, submit_plan
 from weilu.changes.host_plan import hosts_of, orders_of, rehearse_hosts
@@ -19,9 +19,9 @@ from weilu.kernel.canonical import digest
 from weilu.kernel.ids import uuid7
 from weilu.kernel.times import now
 from weilu.planning.models import Booking, Freeze
-from weilu.process.actions import record_fact
+from weilu.process.actions import record_fact, set_subject
 from weilu.process.models import Fact
-from weilu.systems.models import Host, System
+from weilu.systems.models import Host, HostGroup, System
 
 SCRIPT = {"kind": "script", "title": "清缓存", "seconds": 60, "crash": "ask"}
 
@@ -248,3 +248,80 @@ def test_an_altered_plan_is_not_ordered(cast, change):
     kept.save()
     told = refusal_of(lambda: order_upgrade(cast.chen, change, turn=item_of(change).turn))
     assert told == Refusal("方案在批准后被改动，不能执行。重新送审后再开始", "CHG-1")
+
+
+def ready(cast: Cast, change: Change, **over: Any) -> None:
+    """Approved, with its rehearsal on record."""
+    host_plan(cast, change, **over)
+    approve(cast, change)
+    prove_rehearsal(change)
+
+
+def not_started(cast: Cast, change: Change) -> Refusal:
+    return refusal_of(lambda: order_upgrade(cast.chen, change, turn=item_of(change).turn))
+
+
+def test_hosts_that_are_registered_otherwise_than_approved_are_not_ordered(cast, change):
+    ready(cast, change)
+    host = Host.objects.get(name="app-02")
+    Host.objects.filter(id=host.id).update(key="ssh-ed25519 AAAA")
+    assert not_started(cast, change) == Refusal("主机「app-02」的登记在批准之后改动过（主机密钥）。重新提交方案")
+    Host.objects.filter(id=host.id).update(key=host.key)
+    assert order_upgrade(cast.chen, change, turn=item_of(change).turn).purpose == "carry_out"
+
+
+def test_a_plan_for_another_program_than_today_s_is_not_ordered(cast, change):
+    kept = host_plan(cast, change)
+    kept.content["orders"]["program"] = "0" * 64
+    kept.digest = digest(kept.content)
+    kept.save()
+    item = item_of(change)
+    set_subject(item, kept.digest)
+    record_fact(item, "integrity.verified", kept.digest, True, "核对一致", "R", uuid7())
+    approve(cast, change)
+    prove_rehearsal(change)
+    reason = "维录自己的执行程序在批准之后有了新版本。重新提交方案再执行"
+    assert not_started(cast, change) == Refusal(reason)
+
+
+def test_batches_that_a_bound_cuts_are_counted_as_the_worker_counts_them(cast, change):
+    ready(cast, change, minutes=80, canary=0)
+    HostGroup.objects.update(at_once=1)
+    told = not_started(cast, change)
+    written = refusal_of(lambda: host_plan(cast, change, minutes=80, canary=0))
+    assert written.reason == "3 批每批最多 80 分钟，共 240 分钟，窗口放不下"
+    assert (told.reason.split("，")[1:], told.clause) == (["方案需要 240 分钟", "不开始"], "CHG-3")
+    page = signed_in(cast.chen).get(f"/changes/{change.item.uid}/").content.decode()
+    assert "方案需要 240 分钟，不开始" in page
+    HostGroup.objects.update(at_once=None)
+    page = signed_in(cast.chen).get(f"/changes/{change.item.uid}/").content.decode()
+    assert "够用，最多 80 分钟" in page
+    assert order_upgrade(cast.chen, change, turn=item_of(change).turn).hosts.count() == 3
+
+
+def ended(run: Run, how: str, **first: Any) -> None:
+    """The run as a worker leaves it, its first host in this state."""
+    Run.objects.filter(id=run.id).update(state=how, ended_at=now())
+    run.hosts.update(state="left")
+    run.hosts.filter(ordinal=1).update(**first)
+
+
+@pytest.mark.parametrize("state", ["succeeded", "partly", "went_back", "failed"])
+def test_a_plan_that_was_carried_out_is_not_ordered_again(cast, change, state):
+    ready(cast, change)
+    run = order_upgrade(cast.chen, change, turn=item_of(change).turn)
+    ended(run, state, state="stuck", changed=True)
+    told = Refusal(f"这一版方案已由 {run.number} 执行过，不能再执行一次", "CHG-1")
+    assert not_started(cast, change) == told
+    assert "开始执行</button>" not in signed_in(cast.chen).get(f"/changes/{change.item.uid}/").content.decode()
+
+
+def test_a_plan_whose_start_was_refused_before_a_host_was_touched_is_ordered_again(cast, change):
+    ready(cast, change)
+    first = order_upgrade(cast.chen, change, turn=item_of(change).turn)
+    ended(first, "failed", state="left")
+    page = signed_in(cast.chen).get(f"/changes/{change.item.uid}/").content.decode()
+    assert "开始执行</button>" in page
+    assert f"{first.number} 没有动到主机就结束了，可以再开始执行" in page
+    again = order_upgrade(cast.chen, change, turn=item_of(change).turn)
+    assert (again.subject, again.number == first.number) == (first.subject, False)

@@ -137,7 +137,7 @@ def test_a_host_whose_key_changed_after_the_approval_is_not_touched(scripted: tu
     here, change, _sha = scripted
     run = order(here, change)
     Host.objects.update(key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
-    assert refused_at_the_start(here, run) == "主机「host-1」的登记在批准之后改动过（key）。重新提交方案"
+    assert refused_at_the_start(here, run) == "主机「host-1」的登记在批准之后改动过（主机密钥）。重新提交方案"
 
 
 def test_a_file_that_is_no_longer_what_was_approved_is_not_run(scripted: tuple[Fleet, Change, str]) -> None:

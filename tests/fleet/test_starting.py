@@ -56,9 +56,9 @@ def test_a_program_newer_than_the_approval_does_not_run(papers: Fleet) -> None:
     [
         (
             {"key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE"},
-            "主机「app-02」的登记在批准之后改动过（key）。重新提交方案",
+            "主机「app-02」的登记在批准之后改动过（主机密钥）。重新提交方案",
         ),
-        ({"address": "192.0.2.99"}, "主机「app-02」的登记在批准之后改动过（address）。重新提交方案"),
+        ({"address": "192.0.2.99"}, "主机「app-02」的登记在批准之后改动过（地址）。重新提交方案"),
         ({"retired_at": now()}, "主机「app-02」已停用，方案要改"),
     ],
 )

@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Person
 from weilu.changes import rules
 from weilu.changes.approval import check_item_approved, check_time, latest_plan, wants_amendment
-from weilu.changes.carried import acts_of
+from weilu.changes.carried import acts_of, check_not_spent
+from weilu.changes.host_start import check_may_start
 from weilu.changes.kind import CHANGE, EMERGENCY
 from weilu.changes.models import Change, Feedback, NeedVersion, PlanTemplate, PlanVersion
 from weilu.changes.plan import HostPlan, Plan, is_on_hosts
@@ -18,7 +19,6 @@ from weilu.evidence.actions import stage
 from weilu.execution.actions import order_run
 from weilu.execution.channel import Release, read_release
 from weilu.execution.fleet.actions import order_run_on_hosts
-from weilu.execution.fleet.start import check_rehearsed
 from weilu.execution.models import Run
 from weilu.kernel import text
 from weilu.kernel.actions import action
@@ -194,7 +194,10 @@ def put_forward(by: Person, change: Change, plan: Plan, release: Release, words:
 
 @action("changes.order_upgrade")
 def order_upgrade(by: Person, change: Change, *, turn: int) -> Run:
-    """Step 7: have the approved plan carried out, exactly; refused unless every approval names its digest."""
+    """Step 7: have the approved plan carried out, exactly; refused unless every approval names its digest.
+
+    A plan is carried out once; one whose run was refused at its start, with no host touched, may be ordered again.
+    """
     item = hold(change)
     if item.turn != turn:
         raise Refused(_("工单在您打开页面之后已有变动。看过新内容再开始"), rules.APPROVED_AS_IS)
@@ -203,12 +206,13 @@ def order_upgrade(by: Person, change: Change, *, turn: int) -> Run:
     doing(by, item, turn)
     plan = latest_plan(change)
     check_item_approved(item, plan.digest)
-    check_time(item)
+    check_not_spent(item, plan.digest)
     content = plan.content
     if is_on_hosts(content):
-        check_rehearsed(item, plan.digest)
+        check_may_start(item, plan)
         run = order_run_on_hosts(by, item, content["orders"], plan.digest)
     else:
+        check_time(item)
         orders = {key: content[key] for key in ORDERED}
         run = order_run(by, item, change.place, orders, plan.digest)
     note(item, "run", _("开始执行 %(number)s") % {"number": run.number}, actor=by, link=f"/runs/{run.uid}/")

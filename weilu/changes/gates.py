@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
-from weilu.changes.carried import acts_of
+from weilu.changes.carried import acts_of, spent
 from weilu.changes.kind import CHANGE
 from weilu.changes.models import Change
 from weilu.changes.queries import change_of
@@ -57,6 +57,8 @@ def _by_run(item: WorkItem, run: Run | None) -> str:
         return _("%(run)s 在等人判断，判断后继续") % {"run": run.number}
     if run.live:
         return _("%(run)s 正在执行，做到这一步就有结论") % {"run": run.number}
+    if item.step == "release" and spent(item, run.subject) is None:
+        return _("%(run)s 没有动到主机就结束了，可以再开始执行") % {"run": run.number}
     return _("%(run)s 没有证明它。退回「%(step)s」改方案，再执行") % {
         "run": run.number,
         "step": _title(item, "design"),

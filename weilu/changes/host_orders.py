@@ -131,11 +131,10 @@ def check_criteria_set(told: fleet.Orders) -> None:
         )
 
 
-def check_fits_window(told: fleet.Orders, start: datetime, end: datetime) -> None:
-    """What the batches take at most, by the plan's own word, lies within its window."""
+def check_fits_window(told: fleet.Orders, batches: int, start: datetime, end: datetime) -> None:
+    """What so many batches take at most, by the plan's own word, lies within its window."""
     if not 1 <= told["minutes"] <= MOST_MINUTES:
         raise Refused(_("每批的时间应是 1 到 %(most)d 分钟") % {"most": MOST_MINUTES}, field="minutes")
-    batches = len(fleet.split(told))
     need = fleet.minutes_needed(told, batches)
     if end - start < timedelta(minutes=need):
         words = {"batches": batches, "each": told["minutes"], "need": need}

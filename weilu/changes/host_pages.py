@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
-from weilu.changes import host_forms, host_words
-from weilu.changes.approval import check_time
+from weilu.changes import host_forms, host_start, host_words
 from weilu.changes.forms import instant, whole
 from weilu.changes.host_fields import Entry, entries_of, kind_title
 from weilu.changes.host_plan import hosts_of
@@ -20,8 +19,7 @@ from weilu.changes.kind_pages import is_engineer
 from weilu.changes.models import PlanVersion
 from weilu.changes.plan import is_on_hosts
 from weilu.changes.queries import ChangeView
-from weilu.execution.fleet import attempt, orders, start
-from weilu.execution.fleet.rules import check_fits
+from weilu.execution.fleet import orders
 from weilu.execution.models import Cell, Run
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
@@ -254,34 +252,25 @@ def may_rehearse(found: ChangeView, reader: Person) -> bool:
     return is_engineer(reader, item.owner_id)
 
 
-def start_gates(found: ChangeView) -> list[tuple[str, Gate]]:
-    """What has to hold before the run is ordered; asked again by the act, and once more by the worker."""
-    item, plan = found.change.item, found.plans[0]
-    told, at = plan.content["orders"], now()
-    begin, end = orders.window(told)
-    need = orders.minutes_needed(told, len(orders.split(told)))
-    asked: list[tuple[str, str, Callable[[], None]]] = [
-        ("rehearsal", _("演练"), lambda: start.check_rehearsed(item, plan.digest)),
-        ("window", _("窗口"), lambda: check_fits(max(at, begin), need, end)),
-        ("hosts", _("主机登记"), lambda: start.check_hosts(Run(plan=told, owner=item.owner))),
-        ("program", _("执行程序"), lambda: _check_program(told)),
-        ("time", _("时间冲突"), lambda: check_time(item)),
-    ]
-    words = {
-        "rehearsal": _("这一版演练通过"), "window": _("够用，最多 %(n)d 分钟") % {"n": need},
-        "hosts": _("与批准的一致"), "program": _("与批准的一致"), "time": _("没有"),
-    }  # fmt: skip
-    return [(title, _gate(key, words[key], check)) for key, title, check in asked]
+@dataclass(frozen=True)
+class StartGate:
+    """One thing that has to hold before the run is ordered, as the page says it."""
+
+    title: str
+    gate: Gate
+    help: str = ""
+    clause: str = ""
 
 
-def _check_program(told: orders.Orders) -> None:
-    if told["program"] != attempt.program():
-        raise Refused(_("维录自己的执行程序在批准之后有了新版本。重新提交方案再执行"))
+def start_gates(found: ChangeView) -> list[StartGate]:
+    """What has to hold before the run is ordered; the act asks the same (`host_start.check_may_start`)."""
+    return [_gate(one) for one in host_start.asked(found.change.item, found.plans[0])]
 
 
-def _gate(key: str, words: str, check: Callable[[], None]) -> Gate:
+def _gate(one: host_start.Asked) -> StartGate:
     try:
-        check()
+        one.check()
     except Refused as problem:
-        return Gate(key, False, problem.reason)
-    return Gate(key, True, words)
+        clause = str(problem.clause or "")
+        return StartGate(one.title, Gate(one.key, False, problem.reason), str(problem.help or ""), clause)
+    return StartGate(one.title, Gate(one.key, True, one.words))

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
-from weilu.changes import rules
+from weilu.changes import host_start, rules
 from weilu.changes.actions import back_to_design, hold, keep_plan
 from weilu.changes.approval import latest_plan
 from weilu.changes.carried import acts_of
@@ -104,7 +104,7 @@ def submit_host_plan(
     told |= {"window_from": iso(window_from), "window_to": iso(window_to)}
     _check(told)
     rules.check_window(window_from, window_to, now())
-    check_fits_window(told, window_from, window_to)
+    check_fits_window(told, host_start.batches_of(told, item.owner), window_from, window_to)
     labels = (_("影响"), _("风险"), _("回退说明"), _("升级说明"))
     said = (impact, risk, way_back, upgrade_notes)
     texts = {key: text.prose(value, label, field=key) for key, label, value in zip(TEXTS, labels, said, strict=True)}

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Person
 from weilu.changes.approval import stands_approved
-from weilu.changes.carried import acted
+from weilu.changes.carried import acted, spent
 from weilu.changes.gates import Mend, mends
 from weilu.changes.host_pages import host_plan_view, may_rehearse, start_gates
 from weilu.changes.kind import STANDARD, TEMPLATE
@@ -109,7 +109,7 @@ def hosts_part(found: ChangeView, reader: Person) -> dict[str, Any]:
     return {
         "on_hosts": host_plan_view(found, found.plans[0] if found.plans else None),
         "may_rehearse": may_rehearse(found, reader), "start_gates": gates,
-        "starts_missing": sum(not gate.open for _title, gate in gates),
+        "starts_missing": sum(not one.gate.open for one in gates),
     }  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def _may_run(found: ChangeView) -> bool:
     """Whether the reader may order the run now: the step is theirs, and this plan was not carried out yet."""
     view, item = found.view, found.change.item
     here = view.step is not None and view.step.key == "release" and view.does_the_step
-    return here and not acted(found.runs, item.subject)
+    return here and not (acted(found.runs, item.subject) and spent(item, item.subject))
 
 
 def _following(found: ChangeView) -> str:

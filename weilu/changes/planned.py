@@ -9,6 +9,7 @@ from weilu.accounts.models import Person
 from weilu.changes import actions, rules
 from weilu.changes.host_orders import check_fits_window
 from weilu.changes.host_plan import put_forward_on_hosts
+from weilu.changes.host_start import batches_of
 from weilu.changes.kind import CHANGE, EMERGENCY, STANDARD
 from weilu.changes.models import Change, PlanVersion
 from weilu.changes.plan import HostPlan, is_on_hosts
@@ -61,7 +62,7 @@ def _move_on_hosts(by: Person, change: Change, content: dict[str, Any], starts: 
     hosts = list(Booking.objects.kept().get(item=item).hosts.all())
     window = {"window_from": iso(starts), "window_to": iso(ends)}
     told = content["orders"] | window
-    check_fits_window(told, starts, ends)
+    check_fits_window(told, batches_of(told, item.owner), starts, ends)
     actions.back_to_design(by, change, item.turn)
     same = {key: value for key, value in content.items() if key != "number"}
     put_forward_on_hosts(by, change, HostPlan(**(same | window | {"orders": told})), hosts)  # type: ignore[typeddict-item]

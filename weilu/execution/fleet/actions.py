@@ -51,8 +51,7 @@ def order_run_on_hosts(
 
 def _lay_out(run: Run) -> None:
     """Hosts and steps of every batch; a batch that passes a bound by itself is cut."""
-    entries, limits = run.plan["hosts"], start.limits_of(run)
-    batches = [wave for batch in orders.split(run.plan) for wave in start.waves(entries, batch, limits)]
+    entries, batches = run.plan["hosts"], start.laid_out(run)
     hosts = {str(host.uid): host for host in Host.objects.filter(owner=run.owner)}
     batch_of = {ordinal: number for number, batch in enumerate(batches, start=1) for ordinal in batch}
     missing = [entry["name"] for entry in entries if entry["uid"] not in hosts]

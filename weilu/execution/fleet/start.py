@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from weilu.evidence import files
 from weilu.evidence.actions import stage
@@ -22,7 +23,10 @@ from weilu.process.actions import record_fact
 from weilu.process.models import Fact, WorkItem
 from weilu.systems.models import Host, HostGroup, Limit
 
-SAME = ("address", "port", "user", "become", "python", "key")
+SAME = {
+    "address": gettext_lazy("地址"), "port": gettext_lazy("端口"), "user": gettext_lazy("账号"),
+    "become": gettext_lazy("是否 sudo"), "python": gettext_lazy("Python 的路径"), "key": gettext_lazy("主机密钥"),
+}  # fmt: skip
 
 
 def waits(run: Run, at: datetime) -> str:
@@ -73,7 +77,7 @@ def check_hosts(run: Run) -> None:
         host = present.get(entry["uid"])
         if host is None:
             raise Refused(_("主机「%(name)s」已停用，方案要改") % {"name": entry["name"]})
-        changed = [name for name in SAME if getattr(host, name) != entry[name]]
+        changed = [str(label) for name, label in SAME.items() if getattr(host, name) != entry[name]]
         if changed:
             words = _("主机「%(name)s」的登记在批准之后改动过（%(what)s）。重新提交方案")
             raise Refused(words % {"name": entry["name"], "what": _("、").join(changed)})
@@ -187,16 +191,24 @@ def _names(entries: list[Mapping[str, str]]) -> list[str]:
     return found
 
 
+def laid_out(run: Run) -> list[list[int]]:
+    """The ordinals of hosts of each batch of the run's orders, a batch that passes a bound by itself cut."""
+    entries, limits = run.plan["hosts"], limits_of(run)
+    return [wave for batch in orders.split(run.plan) for wave in waves(entries, batch, limits)]
+
+
 def waves(run_hosts: list[Mapping[str, str]], batch: list[int], limits: Mapping[str, int]) -> list[list[int]]:
     """A batch cut so that no part by itself passes a bound; ordinals from 1 into `run_hosts`."""
     found: list[list[int]] = []
     present: list[int] = []
+    count: Counter[str] = Counter()
     for ordinal in batch:
-        tried = Counter(_names([run_hosts[n - 1] for n in [*present, ordinal]]))
-        if present and rules.over_limit(tried, {}, limits):
+        mine = Counter(_names([run_hosts[ordinal - 1]]))
+        if present and rules.over_limit(count + mine, {}, limits):
             found.append(present)
-            present = []
-        present = [*present, ordinal]
+            present, count = [], Counter()
+        present.append(ordinal)
+        count += mine
     return [*found, present] if present else found
 
 
