@@ -116,6 +116,7 @@ def test_a_sheet_with_heads_alone_has_no_hosts():
 
 DTD = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x>&b;</x>'
 SHEET = "xl/worksheets/sheet1.xml"
+TYPES, BOOK_LINKS = "[Content_Types].xml", "xl/_rels/workbook.xml.rels"
 MACRO = "文件含有宏或嵌入的对象：「%s」。另存为 XLSX 再传"
 LINK = "文件引用外部内容：「%s」。断开链接后再传"
 BROKEN = "文件已损坏，打不开。用 Excel 另存后再传"
@@ -175,11 +176,37 @@ def test_no_row_is_passed_over_in_silence_and_a_column_far_out_is_none():
 
 
 def test_a_workbook_that_takes_too_much_is_stopped():
-    heavy = book([HEADS, *([f"{n}-{m}" * 20 for m in range(20)] for n in range(2000))])
-    assert ruling(lambda: read_book(heavy, megabytes=60)) in [
+    heavy = book([HEADS, *([f"{n}-{m}" * 10 for m in range(20)] for n in range(2000))])
+    assert ruling(lambda: read_book(heavy, megabytes=50)) in [
         Refusal("读这个文件超过了内存限制，已停止", "", "file"), Refusal(BROKEN, "", "file"),
     ]  # fmt: skip
     assert ruling(lambda: read_book(heavy, seconds=0)) == Refusal("读这个文件超过了时间限制，已停止", "", "file")
+
+
+SHARED = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>%s</t></si></sst>' % (
+    b"x" * 8000
+)
+SHARED_TYPE = (
+    b'<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.openxmlformats-officedocument.'
+    b'spreadsheetml.sharedStrings+xml"/></Types>'
+)
+SHARED_LINK = (
+    b'<Relationship Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings" '
+    b'Target="/xl/sharedStrings.xml" Id="rId99"/></Relationships>'
+)
+
+
+def test_one_long_text_in_thousands_of_cells_is_refused_before_it_is_answered():
+    cell = b'<c r="%s%d" t="s"><v>0</v></c>'
+    rows = (b"".join(cell % (bytes([65 + place]), n) for place in range(26)) for n in range(2, 1000))
+    parts = parts_of(book([HEADS])) | {"xl/sharedStrings.xml": SHARED}
+    grown = b"".join(b'<row r="%d">%s</row>' % (n, row) for n, row in enumerate(rows, start=2))
+    parts[SHEET] = parts[SHEET].replace(b"</sheetData>", grown + b"</sheetData>")
+    parts[TYPES] = parts[TYPES].replace(b"</Types>", SHARED_TYPE)
+    parts[BOOK_LINKS] = parts[BOOK_LINKS].replace(b"</Relationships>", SHARED_LINK)
+    small = packed(parts)
+    assert len(small) < 100_000
+    assert ruling(lambda: read_book(small)) == Refusal("文件解开后太大（压缩炸弹）", "", "file")
 
 
 def test_cells_alone_are_enough_for_the_rules():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support.unchanged import Refusal, ruling
 from weilu.systems.importing.files import LARGEST_TEXT, read_file
-from weilu.systems.importing.reading import Reading, Remark, Row, from_data
+from weilu.systems.importing.inventory import DEEPEST, _depths
+from weilu.systems.importing.reading import MOST_KEPT, MOST_TOLD, Reading, Remark, Row, from_data
 
 INI = """\
 # 江州
@@ -96,7 +97,7 @@ def test_an_ini_inventory_gives_each_host_what_its_groups_and_its_line_say():
     found = ini(INI)
     address = {"2001:db8::5": (["web"], SHARED | {"user": "ops", "port": "2022"})}
     assert in_full(found) == HOSTS | address
-    assert found.left == [Remark(5, "没有带入变量「http_port」")] * 3
+    assert found.left == [Remark(5, "没有带入变量「http_port」")]
     assert {row.name: row.line for row in found.rows}["db-b"] == 10
 
 
@@ -199,6 +200,12 @@ TEMPLATED = "「ansible_host」里有模板。写成固定的值"
         ("a&b", (1, "主机名「a&b」写得不对")),
         ("[a:children]\nb\n[b:children]\na", (2, "主机组「b」套成了圈，或套得太深")),
         ("[a:children]\na", (1, "主机组「a」套成了圈，或套得太深")),
+        ("[g]\na[1:9]" + "x" * 300, (2, f"「a[1:9]{'x' * 34}」太长")),
+        (f"[{'g' * 9000}]\na[1:900]", (1, f"「{'g' * 40}」太长")),
+        ("[g]\n" + "x" * 301, (2, f"「{'x' * 40}」太长")),
+        (f"a ansible_host={'x' * 201}", (1, "「ansible_host」太长")),
+        (f"[g:vars]\nweilu_site={'x' * 201}", (2, "「weilu_site」太长")),
+        (f"a weilu_key={'x' * 1201}", (1, "「weilu_key」太长")),
     ],
 )  # fmt: skip
 def test_what_would_run_decide_or_connect_otherwise_is_told_with_its_line(text: str, fault: tuple[int, str]):
@@ -232,17 +239,71 @@ def test_what_would_run_decide_or_connect_otherwise_is_told_with_its_line(text: 
     ],
 )  # fmt: skip
 def test_the_same_in_yaml(text: str, fault: tuple[int, str]):
-    found = faults(yml(text))
-    if text.startswith("a:\n  children"):  # a ring, however it is told
-        assert (
-            found == [(3, "主机组「b」套成了圈，或套得太深"), (1, "主机组「a」套成了圈，或套得太深")] or len(found) == 2
-        )
-    else:
-        assert fault in found
+    assert fault in faults(yml(text))
+
+
+def test_of_a_ring_every_group_is_told():
+    words = "主机组「%s」套成了圈，或套得太深"
+    assert faults(yml("a:\n  children:\n    b:\n      children:\n        a:")) == [(1, words % "a"), (3, words % "b")]
+
+
+CHAINS = st.dictionaries(st.sampled_from("abcdefgh"), st.sets(st.sampled_from("abcdefgh"), max_size=3))
+
+
+@given(CHAINS)
+def test_a_group_stands_below_the_longest_chain_over_it(parents: dict[str, set[str]]):
+    over = {name: sorted(parents.get(name, ())) for name in "abcdefgh"}
+
+    def depth(name: str) -> int:
+        level, count = {name}, 0
+        while level and count <= DEEPEST:
+            level, count = {one for each in level for one in over[each]}, count + 1
+        return count
+
+    assert _depths(over) == {name: depth(name) for name in over}
+
+
+def test_groups_stand_in_one_another_as_deep_as_anybody_has_them():
+    chain = "".join(f"[g{n:02}:children]\ng{n + 1:02}\n" for n in range(DEEPEST - 1))
+    text = chain + f"[g{DEEPEST - 1:02}]\na\n"
+    assert in_full(ini(text)) == {"a": ([f"g{DEEPEST - 1:02}"], {})}
+    deeper = text.replace("g0", "h0").replace("[h00", "[top:children]\nh00\n[h00")
+    assert faults(ini(deeper)) == [(DEEPEST * 2, f"主机组「g{DEEPEST - 1:02}」套成了圈，或套得太深")]
+
+
+# What would take too much
+
+
+def test_what_is_not_taken_over_is_carried_to_no_host_however_long_it_is():
+    text = "[g]\na[1:1000]\n[g:vars]\nansible_user=u\n" + "".join(f"v{n}={'x' * 9000}\n" for n in range(20))
+    found = ini(text)
+    assert {tuple(row.fields.items()) for row in found.rows} == {(("user", "u"),)}
+    assert (len(found.rows), found.left) == (1000, [Remark(n + 5, f"没有带入变量「v{n}」") for n in range(20)])
+
+
+def test_a_name_of_a_group_too_long_is_carried_to_no_host():
+    found = ini(f"[{'g' * 9000}]\na[1:900]")
+    assert {tuple(row.groups) for row in found.rows} == {("g" * 300,)}
+
+
+def test_the_longest_that_a_host_may_say_is_read():
+    key, long = "k" * 1200, "x" * 200
+    assert in_full(ini(f"a ansible_host={long} weilu_key={key}")) == {"a": ([], {"address": long, "key": key})}
+
+
+def test_a_file_of_mistakes_is_told_by_its_first_ones():
+    found = ini("".join(f"a{n % 9} x\n" for n in range(MOST_KEPT + 500)))
+    kept = from_data(found.as_data()).faults
+    assert len(found.faults) == MOST_KEPT + 1
+    assert (len(kept), kept[0], kept[-1]) == (
+        MOST_TOLD + 1, Remark(1, "「x」应写成 名称=值"), Remark(0, "还有很多同类问题没有列出"),
+    )  # fmt: skip
 
 
 WHOLE_VAULT = "整个文件是 Ansible Vault 密文。去掉密码和密钥后，把明文清单传上来"
 TOO_MANY = "一次最多导入 1,000 台。分成几个文件再传"
+NAMES = "".join(f"g{n}\n" for n in range(60))
+EVERYTHING_IN_EVERYTHING = "".join(f"[g{n}:children]\n{NAMES}" for n in range(60))
 
 
 @pytest.mark.parametrize(
@@ -262,6 +323,8 @@ TOO_MANY = "一次最多导入 1,000 台。分成几个文件再传"
         ("hosts", b"[g]\na[0:99999999]", TOO_MANY),
         ("hosts", "".join(f"[g{n}]\nn[0:900]\n" for n in range(40)).encode(), TOO_MANY),
         ("hosts", "".join(f"[g{n}]\n" for n in range(400)).encode(), "主机组超过 300 个。分成几个文件再传"),
+        ("hosts", EVERYTHING_IN_EVERYTHING.encode(), "主机组之间的从属关系超过 3,000 条。分成几个文件再传"),
+        ("hosts", "".join(f"a&{n}[1:1000]\n" for n in range(21)).encode(), TOO_MANY),
     ],
 )  # fmt: skip
 def test_what_is_no_list_of_hosts_is_refused_as_a_whole(name: str, data: bytes, reason: str):

@@ -13,7 +13,7 @@ from weilu.kernel.refused import Refused
 from weilu.systems.host_workbook import COLUMNS
 from weilu.systems.importing.book_child import RECKONED
 from weilu.systems.importing.inventory import PRIVATE, TEMPLATE
-from weilu.systems.importing.reading import LONGEST_VALUE, MOST_HOSTS, Reading, Remark, Row, too_many
+from weilu.systems.importing.reading import MOST_HOSTS, Reading, Row, longest_of, too_many
 
 ROOT = Path(__file__).parents[3]
 START = "import sys; sys.path.insert(0, sys.argv[1]); from weilu.systems.importing.book_child import main; main()"
@@ -72,7 +72,7 @@ def _heads(reading: Reading, rows: Sequence[tuple[int, list[str]]]) -> tuple[int
             raise Refused(_("「%(head)s」有两列。留一列") % {"head": word[:40]}, field="file")
         for place, cell in enumerate(cells):
             if cell.strip() and place not in kept and cell.strip() not in KNOWN_ELSEWHERE:
-                reading.left.append(Remark(line, _("没有带入「%(head)s」这一列") % {"head": cell.strip()[:40]}))
+                reading.leave(line, _("没有带入「%(head)s」这一列") % {"head": cell.strip()[:40]})
         return line, kept
     raise Refused(_("前 10 行里没有「主机名」这一列。用模板的列名"), field="file")
 
@@ -88,7 +88,7 @@ def _check(reading: Reading, line: int, key: str, value: str) -> None:
         reading.fault(line, _("「%(name)s」里有模板。写成固定的值") % {"name": value[:60]})
     elif PRIVATE.search(value):
         reading.fault(line, _("「%(name)s」像是密码或私钥。放进保险库，从文件里删去") % {"name": key})
-    elif len(value) > LONGEST_VALUE:
+    elif len(value) > longest_of(key):
         reading.fault(line, _("「%(name)s」太长") % {"name": value[:40]})
 
 

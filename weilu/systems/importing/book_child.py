@@ -10,7 +10,8 @@ import sys
 from datetime import date, datetime, time
 from typing import Any
 
-MOST_ROWS, MOST_COLUMNS, MOST_TEXT = 3_000, 40, 8_000
+MOST_ROWS, MOST_COLUMNS, MOST_TEXT = 3_000, 40, 2_000
+MOST_ANSWERED = 4_000_000  # characters of all cells: one long text may stand in thousands of them
 SHEET = "主机"
 RECKONED = "\0"  # stands before a formula or an error, which no text can begin with
 
@@ -68,13 +69,17 @@ def _rows(data: bytes) -> dict[str, Any]:
             raise Unfit("no_xlsx")
         sheet: Any = sheets[0]
         sheet.reset_dimensions()  # what the file says of its size may be a lie
-        found = []
+        found, answered = [], 0
         for number, row in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS), start=1):
             if not any(cell.value is not None for cell in row):
                 continue
             if number > MOST_ROWS:
                 raise Unfit("too_many_rows")
-            found.append([number, [_text(cell) for cell in row]])
+            texts = [_text(cell) for cell in row]
+            answered += sum(map(len, texts))
+            if answered > MOST_ANSWERED:
+                raise Unfit("bomb")
+            found.append([number, texts])
     except Unfit:
         raise
     except Exception as problem:

@@ -36,7 +36,7 @@ def _read(inventory: Inventory, group: Group, kind: str, line: str, number: int)
     elif kind == "children":
         child = line.split("#")[0].strip()
         inventory.group(child, number)
-        group.children.setdefault(child, number)
+        inventory.child(group, child, number)
     else:
         _host(inventory, group, line, number)
 
@@ -58,7 +58,7 @@ def _host(inventory: Inventory, group: Group, line: str, number: int) -> None:
         if not found:
             inventory.reading.fault(number, _("「%(word)s」应写成 名称=值") % {"word": word[:80]})
         elif inventory.check(number, found[1], found[2]):
-            said[found[1]] = (found[2], number)
+            inventory.put(said, number, found[1], found[2])
 
 
 def _is_pattern(word: str) -> bool:
@@ -72,7 +72,7 @@ def _variable(inventory: Inventory, variables: Variables, line: str, number: int
         return
     value = _plain(found[2])
     if inventory.check(number, found[1], value):
-        variables[found[1]] = (value, number)
+        inventory.put(variables, number, found[1], value)
 
 
 def _plain(value: str) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext as _
 
 from weilu.kernel.refused import Refused
-from weilu.systems.importing.ranges import expand
-from weilu.systems.importing.reading import LONGEST_VALUE, MOST_HOSTS, Reading, Remark, Row, too_many
+from weilu.systems.importing.ranges import LONGEST_PATTERN, expand
+from weilu.systems.importing.reading import MOST_HOSTS, Reading, Row, longest_of, too_many
 
 FIELDS = {
     "ansible_host": "address", "ansible_ssh_host": "address", "ansible_port": "port", "ansible_ssh_port": "port",
@@ -32,6 +32,7 @@ NAME = re.compile(r"[^\[\]:,!&{}\x00-\x1f]+")
 OURS = ("all", "ungrouped")
 DEEPEST = 20  # groups within groups
 MOST_GROUPS = 300
+MOST_CHILDREN = 3000  # groups named in other groups, over the whole file
 MOST_MENTIONS = 20 * MOST_HOSTS  # of hosts, each in several groups
 
 Variables = dict[str, tuple[str, int]]  # value and line by name
@@ -54,11 +55,16 @@ class Inventory:
 
     reading: Reading = field(default_factory=Reading)
     groups: dict[str, Group] = field(default_factory=dict)
+    children: int = 0
+    mentions: int = 0
 
     def group(self, name: str, line: int) -> Group:
         """The group of this name, made at its first mention."""
         if not NAME.fullmatch(name):
             self.reading.fault(line, _("主机组名「%(name)s」写得不对") % {"name": name[:80]})
+        if len(name) > LONGEST_PATTERN:  # it would be carried to every host of the group
+            self.reading.fault(line, _("「%(name)s」太长") % {"name": name[:40]})
+            name = name[:LONGEST_PATTERN]
         if len(self.groups) >= MOST_GROUPS and name not in self.groups:
             raise Refused(_("主机组超过 %(most)d 个。分成几个文件再传") % {"most": MOST_GROUPS}, field="file")
         return self.groups.setdefault(name, Group(name, line))
@@ -67,6 +73,30 @@ class Inventory:
         """The variables that this line gives the hosts of a pattern."""
         kept = group.hosts.setdefault(pattern, (line, {}))
         return kept[1]
+
+    def child(self, group: Group, name: str, line: int) -> None:
+        """A group stands in another."""
+        self.children += name not in group.children
+        if self.children > MOST_CHILDREN:
+            words = _("主机组之间的从属关系超过 %(most)s 条。分成几个文件再传")
+            raise Refused(words % {"most": f"{MOST_CHILDREN:,}"}, field="file")
+        group.children.setdefault(name, line)
+
+    def mention(self, hosts: int) -> None:
+        """So many hosts are named by a line; raises Refused where the lines together name too many."""
+        self.mentions += hosts
+        if self.mentions > MOST_MENTIONS:
+            raise too_many()
+
+    def put(self, variables: Variables, line: int, name: str, value: str) -> None:
+        """Keep a variable that was checked, if it says a field of ours; any other is told to be left out.
+
+        What is left out is not kept: it would be carried to every host of its group.
+        """
+        if name in FIELDS:
+            variables[name] = (value, line)
+        elif name not in SAME:
+            self.reading.leave(line, _("没有带入变量「%(name)s」") % {"name": name[:60]})
 
     def check(self, line: int, name: str, value: str) -> bool:
         """Whether a variable may stand there; what may not is a fault with its line."""
@@ -88,7 +118,7 @@ def _wrong(name: str, value: str) -> str:
     if name in SAME and value.strip().lower() not in SAME[name]:
         said = _("「%(name)s」只能是 %(values)s，现在是「%(value)s」")
         return said % {"name": name, "values": _("、").join(SAME[name]), "value": value[:60]}
-    if len(value) > LONGEST_VALUE:
+    if name in FIELDS and len(value) > longest_of(FIELDS[name]):
         return _("「%(name)s」太长") % {"name": name[:60]}
     return ""
 
@@ -102,10 +132,9 @@ def rows_of(inventory: Inventory, prefer: Sequence[str] = ()) -> Reading:
     parents = _parents(inventory)
     if len(reading.faults) > told:
         return reading
-    depths = {name: _depth(parents, name) for name in parents}
+    depths = _depths(parents)
     found: dict[str, Row] = {}
     own: dict[str, Variables] = {}
-    mentions = 0
     for group in inventory.groups.values():
         for name, port, line, variables in _hosts(inventory, group):
             row = found.setdefault(name, Row(line, name))
@@ -113,12 +142,11 @@ def rows_of(inventory: Inventory, prefer: Sequence[str] = ()) -> Reading:
                 row.groups.append(group.name)
             said = own.setdefault(name, {})
             said |= ({"ansible_port": (port, line)} if port else {}) | variables
-            mentions += 1
-            if len(found) > MOST_HOSTS or mentions > MOST_MENTIONS:
+            if len(found) > MOST_HOSTS:
                 raise too_many()
     for name, row in found.items():
         merged = _merged(inventory, parents, depths, row.groups) | own[name]
-        row.fields = _fields(reading, merged)
+        row.fields = _fields(merged)
         row.groups = [one for one in prefer if one in row.groups][:1] or row.groups
     reading.rows = list(found.values())
     return reading
@@ -127,12 +155,16 @@ def rows_of(inventory: Inventory, prefer: Sequence[str] = ()) -> Reading:
 def _hosts(inventory: Inventory, group: Group) -> Iterator[tuple[str, str, int, Variables]]:
     """Each host of the group's lines: name, port behind it, line, variables."""
     for pattern, (line, variables) in group.hosts.items():
+        if len(pattern) > LONGEST_PATTERN:
+            inventory.reading.fault(line, _("「%(name)s」太长") % {"name": pattern[:40]})
+            continue
         try:
             bare, port = _split_port(pattern)
             names = expand(bare) if not _is_bare_ip6(bare) else [bare]
         except ValueError:
             inventory.reading.fault(line, _("「%(pattern)s」的范围写得不对") % {"pattern": pattern[:80]})
             continue
+        inventory.mention(len(names))
         for name in names:
             if not _is_bare_ip6(name) and not NAME.fullmatch(name):
                 inventory.reading.fault(line, _("主机名「%(name)s」写得不对") % {"name": name[:80]})
@@ -164,19 +196,33 @@ def _parents(inventory: Inventory) -> dict[str, list[str]]:
                 inventory.reading.fault(line, _("没有主机组「%(name)s」") % {"name": child[:80]})
             elif group.name != "all":
                 parents[child].append(group.name)
+    depths = _depths(parents)
     for name, group in inventory.groups.items():
-        if _depth(parents, name) > DEEPEST:
+        if depths[name] > DEEPEST:
             inventory.reading.fault(group.line, _("主机组「%(name)s」套成了圈，或套得太深") % {"name": name})
     return parents
 
 
-def _depth(parents: Mapping[str, list[str]], name: str) -> int:
-    """How many levels stand over it, DEEPEST + 1 where they do not end."""
-    level, depth = {name}, 0
-    while level and depth <= DEEPEST:
-        level = {over for one in level for over in parents[one]}
-        depth += 1
-    return depth
+def _depths(parents: Mapping[str, list[str]]) -> dict[str, int]:
+    """On which level each group stands, the outermost on 1; DEEPEST + 1 for the groups of a ring and below it.
+
+    Each group is looked at once, when all over it are settled: what names everything in everything costs no more.
+    """
+    below: dict[str, list[str]] = {name: [] for name in parents}
+    for name, over in parents.items():
+        for one in over:
+            below[one].append(name)
+    missing = {name: len(over) for name, over in parents.items()}
+    settled = {name: 1 for name, count in missing.items() if not count}
+    waiting = list(settled)
+    while waiting:
+        one = waiting.pop()
+        for name in below[one]:
+            settled[name] = max(settled.get(name, 1), settled[one] + 1)
+            missing[name] -= 1
+            if not missing[name]:
+                waiting.append(name)
+    return {name: DEEPEST + 1 if missing[name] else settled[name] for name in parents}
 
 
 def _merged(
@@ -199,19 +245,11 @@ def _merged(
     return merged
 
 
-def _fields(reading: Reading, variables: Variables) -> dict[str, str]:
-    """The fields that variables give; what is no field of ours is told to be left out."""
+def _fields(variables: Variables) -> dict[str, str]:
+    """The fields that variables give."""
     found: dict[str, str] = {}
-    for name, (value, line) in variables.items():
-        field_name, said = FIELDS.get(name), value.strip()
-        if field_name == "python" and said.lower().startswith("auto"):
-            continue
-        if field_name:
-            found[field_name] = said
-        elif name not in SAME:
-            reading.left.append(_left(name, line))
+    for name, (value, _line) in variables.items():
+        said = value.strip()
+        if FIELDS[name] != "python" or not said.lower().startswith("auto"):
+            found[FIELDS[name]] = said
     return found
-
-
-def _left(name: str, line: int) -> Remark:
-    return Remark(line, _("没有带入变量「%(name)s」") % {"name": name[:60]})

@@ -8,13 +8,17 @@ from weilu.systems.importing.reading import MOST_HOSTS, too_many
 
 RANGE = re.compile(r"\[([0-9]{0,9}|[A-Za-z]?):([0-9]{1,9}|[A-Za-z])(?::([0-9]{1,9}))?\]")
 
+LONGEST_PATTERN = 300  # characters; each name that it stands for is as long
+
 
 def expand(pattern: str) -> list[str]:
     """Every name that a pattern stands for, in order; one without a range is itself.
 
-    Raises ValueError for a range that is none (ends before it begins, mixed widths or kinds), Refused for one that
-    stands for more hosts than an import takes.
+    Raises ValueError for a range that is none (ends before it begins, mixed widths or kinds) or is too long,
+    Refused for one that stands for more hosts than an import takes.
     """
+    if len(pattern) > LONGEST_PATTERN:
+        raise ValueError(pattern[:LONGEST_PATTERN])
     pieces: list[list[str]] = []
     end, count = 0, 1
     for found in RANGE.finditer(pattern):

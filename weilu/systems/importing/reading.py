@@ -12,7 +12,8 @@ from weilu.kernel.refused import Refused
 
 MOST_HOSTS = 1000  # of one import
 MOST_TOLD = 50  # faults and remarks on the page
-LONGEST_VALUE = 8000  # characters of one value
+MOST_KEPT = 1000  # of each, before they are put in order
+LONGEST, LONGEST_KEY = 200, 1200  # characters of one field
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ class Reading:
     left: list[Remark] = field(default_factory=list)
 
     def fault(self, line: int, words: str) -> None:
-        self.faults.append(Remark(line, words))
+        _keep(self.faults, Remark(line, words))
+
+    def leave(self, line: int, words: str) -> None:
+        _keep(self.left, Remark(line, words))
 
     def as_data(self) -> dict[str, Any]:
         """As it is kept between showing and taking over."""
@@ -61,10 +65,23 @@ def from_data(kept: dict[str, Any]) -> Reading:
     )
 
 
+def longest_of(field: str) -> int:
+    """How many characters a field of a host may have in a file."""
+    return LONGEST_KEY if field == "key" else LONGEST
+
+
+def _keep(remarks: list[Remark], one: Remark) -> None:
+    """A file of a million mistakes is told by its first ones."""
+    if len(remarks) <= MOST_KEPT:
+        remarks.append(one)
+
+
 def _once(remarks: list[Remark]) -> list[Remark]:
     ordered = sorted(dict.fromkeys(remarks), key=lambda one: (one.line, one.words))
     if len(ordered) <= MOST_TOLD:
         return ordered
+    if len(remarks) > MOST_KEPT:
+        return [*ordered[:MOST_TOLD], Remark(0, _("还有很多同类问题没有列出"))]
     more = _("还有 %(n)d 条同类问题没有列出") % {"n": len(ordered) - MOST_TOLD}
     return [*ordered[:MOST_TOLD], Remark(0, more)]
 

@@ -75,7 +75,7 @@ def _group(inventory: Inventory, name: str, line: int, node: yaml.Node) -> None:
             _variables(inventory, group.variables, value)
         elif key.value == "children":
             for child, inside in _pairs(inventory, value):
-                group.children.setdefault(str(child.value), _line(child))
+                inventory.child(group, str(child.value), _line(child))
                 _group(inventory, str(child.value), _line(child), inside)
         else:
             said = _("「%(word)s」不是 hosts、vars 或 children")
@@ -97,9 +97,9 @@ def _variables(inventory: Inventory, variables: Variables, node: yaml.Node) -> N
                 break
         else:
             if isinstance(value, yaml.ScalarNode):
-                variables[name] = (value.value, line)
-            else:
-                variables.setdefault(name, ("", line))
+                inventory.put(variables, line, name, value.value)
+            elif name not in variables:
+                inventory.put(variables, line, name, "")
 
 
 def _scalars(node: yaml.Node) -> Iterator[str]:
