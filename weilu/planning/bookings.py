@@ -23,14 +23,13 @@ def book(
 ) -> Booking:
     """Keep this time for the item, in place of what it had; part of the action above that keeps its plan.
 
-    The same time is not booked again: it keeps its rank. Conflicts are no reason to refuse here: they show on the
+    The same time with no host or person more is not booked again: it keeps its rank. Conflicts are no reason to refuse here: they show on the
     item, and `queries.check_free` stands before its approval and its start.
     """
     rules.check_span(starts, ends)
     last = Booking.objects.kept().select_for_update(of=("self",)).filter(item=item).first()
-    if last is not None and (last.starts, last.ends, last.system_id) == (starts, ends, system.id):
-        made: Booking = last
-    else:
+    made: Booking | None = Booking.objects.holding(item, system, rules.Span(starts, ends), hosts, people).first()
+    if made is None:
         if last is not None:
             Booking.objects.filter(id=last.id).update(released_at=now())
         made = Booking.objects.create(owner=item.owner, item=item, system=system, starts=starts, ends=ends, by=by)

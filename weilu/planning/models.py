@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from weilu.accounts.models import Owned, OwnedRows, Person
@@ -146,12 +148,31 @@ class Bookings(OwnedRows):
         earliest = span.start - timedelta(minutes=MOST_MINUTES)  # no booking is longer: bounds the index on both sides
         return self.filter(starts__gt=earliest, starts__lt=span.end, ends__gt=span.start)
 
+    def holding(
+        self, item: WorkItem, system: System, span: Span, hosts: Collection[Host] = (), people: Collection[Person] = ()
+    ) -> Bookings:
+        """The kept one of the item, if it holds this very time of the system, and each of these hosts and people.
+
+        Only then does its rank say anything of them: what it does not hold yet, it would stand last for.
+        """
+        found = self.kept().filter(item=item, system=system, starts=span.start, ends=span.end)
+        for through, name, rows in (
+            (Booking.hosts.through, "host", hosts),
+            (Booking.people.through, "person", people),
+        ):
+            ids = {one.id for one in rows}
+            if ids:
+                of_it = through.objects.filter(**{"booking": OuterRef("id"), f"{name}__in": ids}).order_by()
+                count = of_it.values("booking").annotate(count=Count("id")).values("count")
+                found = found.filter(Exact(Subquery(count), len(ids)))
+        return found
+
 
 class Booking(Owned):
     """排期: the planned time of a change, with the hosts and people it takes.
 
     Kept with the plan, released when the item ends or is taken back. Whoever booked first goes first: of two that
-    clash the later one (`since`) gives way.
+    clash the later one (`since`) gives way. Who wants another time, or a host or person more, stands last for it.
     """
 
     item = models.ForeignKey(WorkItem, models.PROTECT, related_name="bookings")

@@ -69,21 +69,23 @@ def conflicts(
 ) -> list[Conflict]:
     """Everything in the way of planned work (CHG-3), freezes first; at most eleven queries.
 
-    `item`'s own booking is not in its way, and what was booked later than that `yields`. `reader` is told of
+    `item`'s own booking is not in its way, and what was booked later than that `yields`, as long as this very time
+    is asked for with no host or person more than it holds: for anything else it would stand last. `reader` is told of
     other work only what they may see; without one, only of the customer's own.
     """
     span, machines = Span(starts, ends), {_machine(host): host.name for host in hosts}
     around = _around(item, system, span, hosts, people)
     wanted = Taken(0, system.id, span, frozenset(machines), frozenset(person.id for person in people))
     found = rules.clashes(wanted, around.taken, around.near, around.opens, around.frozen)
-    own, able = _since(item), approvers(system.owner) if around.freezes else []
+    mine = Booking.objects.holding(item, system, span, hosts, people).first() if item is not None else None
+    able = approvers(system.owner) if around.freezes else []
     seen = Seen(
         owners=reader.owner_ids if reader else frozenset({system.owner_id}),
         bookings=around.bookings, freezes=around.freezes, systems=around.names, system=system,
         hosts=machines, people={person.id: person.name for person in people},
         windows=bool(around.windows), able=[one.name for one in able], at=now(),
     )  # fmt: skip
-    return [tell_clash(clash, seen, _yields(clash, around, own)) for clash in found]
+    return [tell_clash(clash, seen, _yields(clash, around, mine)) for clash in found]
 
 
 def check_free(
@@ -240,15 +242,10 @@ def approvers(owner: Organisation) -> list[Person]:
     return list({person.id: person for person in found}.values())
 
 
-def _since(item: WorkItem | None) -> tuple[datetime, int] | None:
-    kept = Booking.objects.kept().filter(item=item).first() if item is not None else None
-    return (kept.since, kept.id) if kept else None
-
-
-def _yields(clash: Clash, around: Around, own: tuple[datetime, int] | None) -> bool:
+def _yields(clash: Clash, around: Around, mine: Booking | None) -> bool:
     return (
         clash.of in around.bookings
         and clash.kind in rules.OCCUPIED
-        and own is not None
-        and (not around.bookings[clash.of].precedes(own))
+        and mine is not None
+        and not around.bookings[clash.of].precedes((mine.since, mine.id))
     )
