@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
-from tests.cast import make_environment, make_group, make_host
+from tests.cast import make_environment, make_group, make_host, system_of
 from tests.changes.host_steps import designed, host_plan
 from tests.changes.steps import approved, bring, item_of, plan, sign_as, tell_run, visits
 from tests.planning.builders import at, make_exception, make_freeze, make_window
@@ -18,6 +19,7 @@ from weilu.execution.marks import marks_of
 from weilu.execution.models import Run
 from weilu.kernel.times import now
 from weilu.planning.board import Mark
+from weilu.planning.bookings import book, release
 from weilu.planning.models import Booking, Window
 from weilu.planning.moving import move_booking, why_not_move
 from weilu.process.actions import return_item
@@ -93,6 +95,26 @@ def test_what_comes_up_after_the_approval_stops_the_start_and_the_worker(cast, c
     make_exception(freeze, kept(change), cast, subject=item.subject)
     check_approved(item_of(change), item.subject)
     order_upgrade(cast.chen, change, turn=item.turn)
+
+
+def test_whoever_orders_the_run_is_free_as_well_as_whoever_planned_it(cast, change, three):
+    """周 planned, 陈 carries it out: that 陈 was not booked costs the change nothing of its place before others."""
+    bring(cast, change, "release")
+    item, mine, elsewhere = item_of(change), kept(change), system_of(cast)
+    mine.people.set([cast.zhou])
+    with transaction.atomic():
+        book(cast.chen, item_of(three[0]), mine.system, mine.starts, mine.ends, people=[cast.zhou])
+        book(cast.chen, item_of(three[1]), elsewhere, mine.starts, mine.ends, people=[cast.chen])
+    taken = Refusal(f"陈航 已有安排：{three[1].item.number} {three[1].item.title}，", "CHG-3")
+    found = refusal_of(lambda: order_upgrade(cast.chen, change, turn=item.turn))
+    assert (found.reason[: len(taken.reason)], found.clause) == (taken.reason, taken.clause)
+    check_approved(item_of(change), item.subject)  # no run is ordered yet: nobody's time is asked for
+    with transaction.atomic():
+        release(item_of(three[1]))
+    order_upgrade(cast.chen, change, turn=item.turn)
+    with transaction.atomic():
+        book(cast.chen, item_of(three[1]), elsewhere, mine.starts, mine.ends, people=[cast.chen])
+    assert refusal_of(lambda: check_approved(item_of(change), item.subject)).reason[:8] == "陈航 已有安排："
 
 
 def test_a_system_with_windows_of_its_own_is_changed_in_them(cast, change):

@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 
+from tests.cast import make_change, system_of
 from tests.fleet.conftest import Fleet, carry_out, host_states, log
 from weilu.demo import make_host
 from weilu.execution import lease
@@ -13,6 +15,7 @@ from weilu.execution.fleet import start
 from weilu.execution.models import Cell, Run
 from weilu.execution.worker import Worker
 from weilu.kernel.times import iso, now
+from weilu.planning.bookings import book
 from weilu.planning.models import Freeze, Window
 from weilu.systems.models import Host, HostGroup, Limit
 
@@ -90,6 +93,21 @@ def test_in_a_freeze_and_outside_every_window_nothing_starts(papers: Fleet) -> N
         starts=now() + timedelta(days=30), minutes=60,
     )  # fmt: skip
     assert "窗口" in refused(papers, papers.order(papers.orders(STEP, minutes=11)))
+
+
+def test_a_run_starts_while_those_it_was_planned_for_and_whoever_ordered_it_are_free(papers: Fleet) -> None:
+    """周 planned the item, 陈 ordered the run: what was booked later gives way to 周, what 陈 has does not."""
+    cast, run = papers.cast, papers.order(papers.orders(STEP))
+    rest = (run.window_from, run.window_to)
+    theirs = [make_change(cast, papers.item.change.installation, "另一件").item for _n in range(2)]
+    elsewhere = system_of(cast)
+    with transaction.atomic():
+        book(cast.zhou, papers.item, papers.item.system, *rest, papers.hosts, [cast.zhou])
+        book(cast.zhou, theirs[0], elsewhere, *rest, [], [cast.zhou])
+    start.check_in_nobody_s_way(run, now())
+    with transaction.atomic():
+        book(cast.chen, theirs[1], elsewhere, *rest, [], [cast.chen])
+    assert refused(papers, run).startswith(f"陈航 已有安排：{theirs[1].number} 另一件")
 
 
 def test_before_its_window_a_run_waits_says_so_and_keeps_no_worker(papers: Fleet) -> None:

@@ -1,4 +1,4 @@
-"""Who booked first goes first: for the time, the hosts and the people that were booked, and for nothing else (CHG-3)."""
+"""Who booked first goes first: for the time, the hosts and the people that were booked, for nothing else (CHG-3)."""
 
 import pytest
 from django.test import Client

@@ -209,10 +209,10 @@ def order_upgrade(by: Person, change: Change, *, turn: int) -> Run:
     check_not_spent(item, plan.digest)
     content = plan.content
     if is_on_hosts(content):
-        check_may_start(item, plan)
+        check_may_start(item, plan, by)
         run = order_run_on_hosts(by, item, content["orders"], plan.digest)
     else:
-        check_time(item)
+        check_time(item, by)
         orders = {key: content[key] for key in ORDERED}
         run = order_run(by, item, change.place, orders, plan.digest)
     note(item, "run", _("开始执行 %(number)s") % {"number": run.number}, actor=by, link=f"/runs/{run.uid}/")

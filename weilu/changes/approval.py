@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 
+from weilu.accounts.models import Person
 from weilu.changes import rules, template
+from weilu.changes.carried import acts_of
 from weilu.changes.kind import CHANGE, EMERGENCY, STANDARD
 from weilu.changes.models import Amendment, Change, PlanTemplate, PlanVersion
+from weilu.execution.models import LIVE
 from weilu.kernel.canonical import digest
 from weilu.kernel.refused import Refused
 from weilu.planning.models import Booking
@@ -45,16 +48,16 @@ def check_item_approved(item: WorkItem, subject: str) -> None:
         check_by_template(change, plan)
 
 
-def check_time(item: WorkItem) -> None:
+def check_time(item: WorkItem, by: Person | None = None) -> None:
     """Raises Refused where something stands in the way of the time that is kept for the item (CHG-3).
 
-    An emergency does not wait for a window or for the end of a freeze.
+    An emergency does not wait for a window or for the end of a freeze. `by`, who orders the run, is free as well.
     """
     but = WITHOUT_WAITING if item.kind == EMERGENCY.key else ()
     kept = Booking.objects.kept().filter(item=item).select_related("system__owner").first()
     if kept is not None:
         hosts, people = list(kept.hosts.all()), list(kept.people.all())
-        check_free(item, kept.system, kept.starts, kept.ends, hosts, people, but=but)
+        check_free(item, kept.system, kept.starts, kept.ends, hosts, people, but=but, carried_by=by)
 
 
 def check_ready(item: WorkItem, subject: str) -> None:
@@ -64,7 +67,8 @@ def check_ready(item: WorkItem, subject: str) -> None:
     """
     check_item_approved(item, subject)
     if not item.change.on_hosts:
-        check_time(item)
+        run = acts_of(item).filter(state__in=LIVE).select_related("ordered_by").first()
+        check_time(item, run.ordered_by if run else None)
 
 
 def check_by_template(change: Change, plan: PlanVersion) -> None:

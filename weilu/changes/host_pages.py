@@ -262,9 +262,9 @@ class StartGate:
     clause: str = ""
 
 
-def start_gates(found: ChangeView) -> list[StartGate]:
+def start_gates(found: ChangeView, reader: Person) -> list[StartGate]:
     """What has to hold before the run is ordered; the act asks the same (`host_start.check_may_start`)."""
-    return [_gate(one) for one in host_start.asked(found.change.item, found.plans[0])]
+    return [_gate(one) for one in host_start.asked(found.change.item, found.plans[0], reader)]
 
 
 def _gate(one: host_start.Asked) -> StartGate:

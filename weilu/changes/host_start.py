@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from weilu.accounts.models import Organisation
+from weilu.accounts.models import Organisation, Person
 from weilu.changes.approval import check_time
 from weilu.changes.models import PlanVersion
 from weilu.execution.fleet import attempt, orders, start
@@ -35,8 +35,8 @@ def batches_of(told: orders.Orders, owner: Organisation) -> int:
     return len(start.laid_out(Run(plan=told, owner=owner)))
 
 
-def asked(item: WorkItem, plan: PlanVersion) -> Iterator[Asked]:
-    """What this plan, which stands approved, needs before its run is ordered."""
+def asked(item: WorkItem, plan: PlanVersion, by: Person) -> Iterator[Asked]:
+    """What this plan, which stands approved, needs before its run is ordered by `by`."""
     told, at = plan.content["orders"], now()
     begin, end = orders.window(told)
     need = orders.minutes_needed(told, batches_of(told, item.owner))
@@ -46,12 +46,12 @@ def asked(item: WorkItem, plan: PlanVersion) -> Iterator[Asked]:
     yield Asked("window", _("窗口"), fits, lambda: _check_fits(at, begin, need, end))
     yield Asked("hosts", _("主机登记"), same, lambda: start.check_hosts(Run(plan=told, owner=item.owner)))
     yield Asked("program", _("执行程序"), same, lambda: _check_program(told))
-    yield Asked("time", _("时间冲突"), _("没有"), lambda: check_time(item))
+    yield Asked("time", _("时间冲突"), _("没有"), lambda: check_time(item, by))
 
 
-def check_may_start(item: WorkItem, plan: PlanVersion) -> None:
+def check_may_start(item: WorkItem, plan: PlanVersion, by: Person) -> None:
     """Raises Refused at the first thing that does not hold; what the worker would find wrong, an order finds first."""
-    for one in asked(item, plan):
+    for one in asked(item, plan, by):
         one.check()
 
 

@@ -105,7 +105,7 @@ def hosts_part(found: ChangeView, reader: Person) -> dict[str, Any]:
     """What only the pages of a change about hosts show: the plan with its rehearsal, and what its start asks for."""
     if not found.change.on_hosts:
         return {"on_hosts": None, "may_rehearse": False, "start_gates": []}
-    gates = start_gates(found) if _may_run(found) else []
+    gates = start_gates(found, reader) if _may_run(found) else []
     return {
         "on_hosts": host_plan_view(found, found.plans[0] if found.plans else None),
         "may_rehearse": may_rehearse(found, reader), "start_gates": gates,

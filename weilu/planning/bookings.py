@@ -23,8 +23,8 @@ def book(
 ) -> Booking:
     """Keep this time for the item, in place of what it had; part of the action above that keeps its plan.
 
-    The same time with no host or person more is not booked again: it keeps its rank. Conflicts are no reason to refuse here: they show on the
-    item, and `queries.check_free` stands before its approval and its start.
+    The same time with no host or person more is not booked again: it keeps its rank. Conflicts are no reason to
+    refuse here: they show on the item, and `queries.check_free` stands before its approval and its start.
     """
     rules.check_span(starts, ends)
     last = Booking.objects.kept().select_for_update(of=("self",)).filter(item=item).first()

@@ -163,7 +163,7 @@ class Bookings(OwnedRows):
             ids = {one.id for one in rows}
             if ids:
                 of_it = through.objects.filter(**{"booking": OuterRef("id"), f"{name}__in": ids}).order_by()
-                count = of_it.values("booking").annotate(count=Count("id")).values("count")
+                count = of_it.values("booking").annotate(count=Count("id")).values("count")  # type: ignore[misc]
                 found = found.filter(Exact(Subquery(count), len(ids)))
         return found
 

@@ -21,7 +21,6 @@ from weilu.kernel.times import now
 from weilu.planning import rules
 from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.planning.rules import Clash, Frozen, Kind, Near, Span, Taken
-from weilu.planning.rules import fits as fits
 from weilu.planning.telling import EXCEPT, Conflict, Seen, tell_clash
 from weilu.process.models import WorkItem
 from weilu.systems.models import Dependency, Host, System
@@ -98,15 +97,21 @@ def check_free(
     at: datetime | None = None,
     *,
     but: Collection[Kind] = (),
+    carried_by: Person | None = None,
 ) -> None:
     """Raises Refused where the time is over at `at`, or something is in the way that does not have to give way.
 
     Asked before an approval and by the worker at the start. `but` are kinds of conflicts to pass over: an
-    emergency passes over `WITHOUT_WAITING`.
+    emergency passes over `WITHOUT_WAITING`. `carried_by` orders the work without the item's time being kept for
+    them: they may have no other work then, and the item's rank does not suffer from it.
     """
     rules.check_span(starts, ends)
     rules.check_ahead(ends, at or now())
-    found = [one for one in conflicts(item, system, starts, ends, hosts, people) if one.kind not in but]
+    found = conflicts(item, system, starts, ends, hosts, people)
+    if carried_by is not None and carried_by not in people:
+        theirs = conflicts(item, system, starts, ends, (), [carried_by])
+        found += [one for one in theirs if one.kind == Kind.PERSON]
+    found = [one for one in found if one.kind not in but]
     left = [one for one in found if not one.yields]
     if left:
         more = _("；另有 %(count)d 处冲突") % {"count": len(left) - 1} if len(left) > 1 else ""
@@ -140,12 +145,6 @@ def free_slots(
     starts = [start for gap in gaps if (start := rules.quarter(gap.start)) + length <= min(gap.end, span.end)]
     ranked = sorted((worktime.between(start, start + length, rules.CALENDAR), start) for start in starts)
     return [_slot(Span(start, start + length), worked, around) for worked, start in ranked[:most]]
-
-
-def opening(system: System, since: datetime, until: datetime) -> tuple[list[Span], bool]:
-    """When changes of a system have the least effect, merged; and whether it has windows of its own (else: night)."""
-    windows = list(Window.objects.live().filter(system=system))
-    return _opens(windows, Span(since, until)), bool(windows)
 
 
 def _slot(span: Span, worked: int, around: Around) -> Slot:

@@ -9,6 +9,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from weilu.accounts.models import Person
 from weilu.evidence import files
 from weilu.evidence.actions import stage
 from weilu.execution import lease
@@ -86,8 +87,10 @@ def check_hosts(run: Run) -> None:
 def check_in_nobody_s_way(run: Run, at: datetime) -> None:
     """No freeze, no other work on the same or a neighbouring system, inside a window of the system. Raises Refused."""
     hosts = [one.host for one in run.hosts.select_related("host")]
+    people = list(Person.objects.filter(bookings__item=run.item, bookings__released_at=None).order_by("id"))
     but = WITHOUT_WAITING if run.item.kind in URGENT else ()
-    check_free(run.item, run.item.system, run.window_from, run.window_to, hosts, [run.ordered_by], at, but=but)
+    span = (run.window_from, run.window_to)
+    check_free(run.item, run.item.system, *span, hosts, people, at, but=but, carried_by=run.ordered_by)
 
 
 def check_rehearsed(item: WorkItem, subject: str) -> None:
