@@ -1,7 +1,5 @@
 """What stands in the way of planned work, and when it could be done (CHG-3)."""
 
-from datetime import timedelta
-
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -10,8 +8,8 @@ from tests.cast import make_change, make_environment, make_group, make_host, sys
 from tests.planning.builders import SUBJECT, at, make_exception, make_freeze, make_window
 from tests.support.unchanged import Refusal, refusal_of
 from weilu.planning.bookings import book, release
-from weilu.planning.queries import WITHOUT_WAITING, check_free, conflicts, fits, free_slots, opening
-from weilu.planning.rules import Kind, Span
+from weilu.planning.queries import WITHOUT_WAITING, check_free, conflicts, free_slots
+from weilu.planning.rules import Kind
 from weilu.process.models import WorkItem
 from weilu.systems.models import Dependency, System
 
@@ -256,19 +254,6 @@ def test_every_free_slot_passes_the_check(cast, system, other, host, plan):
     assert len(found) == 50
     for slot in found:
         check_free(None, system, slot.starts, slot.ends, [host], [cast.chen], at=at("09-29T12:00"))
-
-
-def test_the_openings_of_a_system(system):
-    since, until = at("10-09T12:00"), at("10-10T12:00")
-    night = Span(at("10-09T22:00"), at("10-10T06:00"))
-    assert opening(system, since, until) == ([night], False)
-    make_window(system)
-    assert opening(system, since, until) == ([night], True)
-
-
-def test_work_fits_or_does_not():
-    assert fits(at("10-09T22:00"), 60, at("10-09T23:00"))
-    assert not fits(at("10-09T22:00") + timedelta(seconds=1), 60, at("10-09T23:00"))
 
 
 @pytest.mark.parametrize("many", [1, 3])

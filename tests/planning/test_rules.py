@@ -175,12 +175,6 @@ def test_of_several_reasons_the_closest_is_told():
     assert [clash.kind for clash in found] == [Kind.SYSTEM, Kind.NEEDS, Kind.NEEDED_BY, Kind.HOST, Kind.PERSON]
 
 
-def test_work_fits_when_it_is_over_by_the_end_of_its_window():
-    end = at("10-10T06:00")
-    assert rules.fits(at("10-10T05:00"), 60, end)
-    assert not rules.fits(at("10-10T05:01"), 60, end)
-
-
 def test_the_next_quarter_of_an_hour():
     assert rules.quarter(at("10-10T05:00")) == at("10-10T05:00")
     assert rules.quarter(at("10-10T05:00:01")) == at("10-10T05:15")

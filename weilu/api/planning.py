@@ -13,7 +13,7 @@ from pydantic import AwareDatetime
 from weilu.accounts.reader import reader
 from weilu.api.acts import Done, owner_named
 from weilu.kernel.times import iso, now
-from weilu.planning import actions, exceptions
+from weilu.planning import actions, exceptions, rules
 from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.planning.moving import move_booking as move
 from weilu.planning.moving import why_not_move
@@ -138,6 +138,7 @@ def calendar(
 ) -> dict[str, Any]:
     """What the calendar shows of at most 100 days, else of two weeks from now; of a window its rule, not its days."""
     since = since or now()
+    rules.check_years(since, until or since)
     until = until or since + timedelta(days=14)
     if not timedelta() < until - since <= LONGEST:
         raise BadRequest(_("时间段应在 100 天以内"))
@@ -157,6 +158,7 @@ def booking(request: HttpRequest, uid: UUID, starts: AwareDatetime | None = None
     """At the time it has, or at another that begins at `starts`; `fixed` says why it cannot be moved, if it cannot."""
     found, me = _booking(request, uid), reader(request)
     begin = starts or found.starts
+    rules.check_years(begin)
     length = found.ends - found.starts
     hosts, people = list(found.hosts.all()), list(found.people.all())
     met = conflicts(found.item, found.system, begin, begin + length, hosts, people, me)

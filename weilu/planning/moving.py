@@ -46,6 +46,7 @@ def move_booking(by: Person, booking: Booking, *, starts: datetime) -> Booking:
 
     Refused once the plan is approved, and where something is in the way of the new time.
     """
+    rules.check_years(starts)
     item: WorkItem = (
         WorkItem.objects.select_for_update(of=("self",))
         .select_related("owner", "system", "flow")

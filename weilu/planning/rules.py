@@ -15,7 +15,7 @@ from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import SHANGHAI
 from weilu.kernel.worktime import Calendar
-from weilu.planning.recurrence import FIRST_YEAR, Recurrence, check_comes_true, read_rule
+from weilu.planning.recurrence import FIRST_YEAR, LAST_YEAR, Recurrence, check_comes_true, read_rule
 
 LEAST_EFFECT = Clause("CHG-3")
 APART = Clause("ROL-1")
@@ -24,6 +24,7 @@ LONGEST_FREEZE = timedelta(days=366)
 MOST_LEFT_OUT = 400
 DAY = timedelta(days=1)
 CALENDAR = Calendar()
+EARLIEST, LATEST = datetime(FIRST_YEAR, 1, 1, tzinfo=SHANGHAI), datetime(LAST_YEAR + 1, 1, 1, tzinfo=SHANGHAI)
 
 
 class Span(NamedTuple):
@@ -209,11 +210,6 @@ def _between(wanted: Taken, other: Taken, near: Near) -> Clash | None:
     return None
 
 
-def fits(starts_now: datetime, minutes: int, window_to: datetime) -> bool:
-    """Whether work of so many minutes that starts at `starts_now` is over when its window ends."""
-    return starts_now + timedelta(minutes=minutes) <= window_to
-
-
 def quarter(instant: datetime) -> datetime:
     """The next full quarter of an hour: nobody plans for 22:07."""
     past = timedelta(minutes=instant.minute % 15, seconds=instant.second, microseconds=instant.microsecond)
@@ -223,8 +219,15 @@ def quarter(instant: datetime) -> datetime:
 # What people type.
 
 
+def check_years(*instants: datetime) -> None:
+    """Instants of the calendar lie in the years 2000 to 2100 of Asia/Shanghai: nothing is reckoned beyond."""
+    if not all(EARLIEST <= one < LATEST for one in instants):
+        raise Refused(_("时间应在 2000 年到 2100 年之间。检查年份"), LEAST_EFFECT, field="starts")
+
+
 def check_window(rule: str, starts: datetime, minutes: int, left_out: Collection[str], days: str) -> Recurring:
     """A window as it was typed, fit to be kept; raises Refused with the field."""
+    check_years(starts)
     if days not in tuple(Days):
         raise Refused(_("开放的日子没有选"), field="days")
     if not 1 <= minutes <= MOST_MINUTES:
@@ -245,6 +248,7 @@ def _day(text: str) -> date:
 
 def check_freeze(starts: datetime, ends: datetime, at: datetime) -> None:
     """A freeze ends after it begins, within a year, and not before now."""
+    check_years(starts, ends)
     if ends <= starts:
         raise Refused(_("结束时间不晚于开始时间。把结束时间改到开始之后"), field="ends")
     if ends - starts > LONGEST_FREEZE:
@@ -255,6 +259,7 @@ def check_freeze(starts: datetime, ends: datetime, at: datetime) -> None:
 
 def check_span(starts: datetime, ends: datetime) -> None:
     """Planned work ends after it begins, within a week."""
+    check_years(starts, ends)
     if ends <= starts:
         raise Refused(_("结束时间不晚于开始时间。把结束时间改到开始之后"), LEAST_EFFECT, field="ends")
     if ends - starts > timedelta(minutes=MOST_MINUTES):
