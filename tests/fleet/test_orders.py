@@ -112,6 +112,17 @@ def test_a_plan_names_its_backup_or_says_why_there_is_none() -> None:
     told = make_orders() | {"backup": {"none": " "}}
     assert refusal(told) == "没有写哪一步做备份，也没有写为什么不需要"
     assert refusal(make_orders() | {"backup": {"step": "s1"}}) == "备份的步骤应是方案里的一个脚本步骤"
+    steps = [step("package"), step("script", 2)]
+    late = make_orders(steps) | {"backup": {"step": "s2"}}
+    assert refusal(late) == "备份的步骤应在改动主机的步骤之前"
+    orders.check_orders(make_orders([step("script"), step("package", 2)]) | {"backup": {"step": "s1"}})
+
+
+def test_a_group_of_two_environments_is_not_one_batch() -> None:
+    told = make_orders(then=["group:应用"])
+    told["hosts"][2]["environment"] = "另一个"
+    words = "主机组「应用」在选中的几个环境里都有，不能按组分批。改用百分比，或分成几个方案"
+    assert refusal(told) == words
 
 
 def test_a_host_without_a_pinned_key_and_hosts_of_two_pools_are_refused() -> None:

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fleet.conftest import COUNT, COUNTER, Fleet, acted, carry_out, cells, host_states, log
+from tests.fleet.conftest import COUNT, COUNTER, Fleet, acted, carry_out, cells, facts, host_states, log
 from tests.support.unchanged import refusal_of
 from weilu.execution import actions as usual
 from weilu.execution.fleet.actions import (
     answer_hosts,
     confirm_back,
     confirm_manual,
+    end_run,
     go_back,
     pause_run,
     resume_run,
@@ -117,6 +118,10 @@ def test_a_host_that_could_not_be_brought_back_is_named_until_a_person_did_it(fl
     assert (host_states(run), run.hosts.get().words) == ({"host-1": "stuck"}, "回退脚本以 4 结束：没有备份")
     confirm_back(here.cast.chen, run, ordinal=1, words="按手册恢复了配置")
     assert (host_states(run), run.hosts.get().words) == ({"host-1": "back"}, "按手册恢复了配置")
+    assert facts(run).get("run.concluded") is None  # it is still paused by the stop rule
+    end_run(here.cast.chen, run, why="已恢复")
+    run = carry_out(run)
+    assert (run.state, facts(run)["run.concluded"]) == ("went_back", True)
     assert refusal_of(lambda: confirm_back(here.cast.chen, run, ordinal=1, words="再来")).reason == (
         "这台主机没有在等人工恢复"
     )
@@ -151,9 +156,54 @@ def test_what_nobody_can_tell_is_asked_host_by_host_and_answered_by_a_named_pers
 
     run = carry_out(run, worker, seconds=280)
     assert (run.state, set(cells(run).values())) == ("asks", {"asks"}), log(run)
-    assert refusal_of(lambda: answer_hosts(here.cast.chen, run, answers={1: "done"})).reason == (
-        "每台等待判断的主机都要回答，别的主机不回答"
-    )
-    answer_hosts(here.cast.chen, run, answers={1: "done", 2: "done"})
+    said = "只回答等待判断的主机，至少一台"
+    assert refusal_of(lambda: answer_hosts(here.cast.chen, run, answers={3: "done"})).reason == said
+    assert refusal_of(lambda: answer_hosts(here.cast.chen, run, answers={})).reason == said
+    answer_hosts(here.cast.chen, run, answers={1: "done"})
+    run.refresh_from_db()
+    assert (run.state, sorted(cells(run).values())) == ("asks", ["asks", "done"])
+    answer_hosts(here.cast.chen, run, answers={2: "done"})
     run = carry_out(run)
     assert (run.state, [acted(host) for host in here.real]) == ("succeeded", [1, 1])
+
+
+def asking(here: Fleet, undo: str) -> tuple[Run, dict[str, object]]:
+    """A run that asks on its only host about a script that has acted, with a way back."""
+    script, back = here.keep(f"{COUNT}sleep 60\n"), here.keep(undo)
+    step = {"kind": "script", "with": {"sha256": script["sha256"]}, "back": {"sha256": back["sha256"]}}
+    run, worker = here.order(here.orders(step, artefacts=[script, back])), Worker()
+    until(run, worker, lambda: acted(here.real[0]) == 1)
+    here.real[0].reboot()
+    run = carry_out(run, worker, seconds=280)
+    assert run.state == "asks", log(run)
+    return run, step
+
+
+def test_going_back_past_a_question_undoes_what_was_asked_about(fleet: Stand) -> None:
+    here = fleet(1)
+    run, _step = asking(here, f"rm -f {COUNTER}\n")
+    go_back(here.cast.chen, run, why="不等了")
+    run = carry_out(run)
+    assert (run.state, host_states(run), acted(here.real[0])) == ("went_back", {"host-1": "back"}, 0), log(run)
+    assert cells(run) == {("host-1", "forward", "s1"): "failed", ("host-1", "back", "s1"): "done"}
+
+
+def test_cancelling_past_a_question_undoes_it_too_and_what_cannot_be_undone_is_named(fleet: Stand) -> None:
+    here = fleet(1)
+    run, _step = asking(here, "exit 9\n")
+    usual.cancel_run(here.cast.chen, run)
+    run = carry_out(run)
+    assert (run.state, host_states(run), acted(here.real[0])) == ("failed", {"host-1": "stuck"}, 1), log(run)
+    assert facts(run)["run.concluded"] is False
+    confirm_back(here.cast.chen, run, ordinal=1, words="按手册恢复了")
+    run.refresh_from_db()
+    assert (run.state, facts(run)["run.concluded"]) == ("went_back", True)
+
+
+def test_a_rehearsal_that_was_cancelled_has_rehearsed_nothing(fleet: Stand) -> None:
+    here = fleet(1)
+    run = here.order(counting(here), Run.Purpose.REHEARSE, rehearsed=False)
+    usual.cancel_run(here.cast.chen, run)
+    run = carry_out(run)
+    assert (run.state, run.cause) == ("failed", "没有演练完，1 台没有试过")
+    assert facts(run) == {"rehearsal.matched": False}

@@ -74,12 +74,14 @@ def cancel_run(by: Person, run: Run) -> Run:
 
 def _cancel_on_hosts(by: Person, run: Run) -> Run:
     """The worker ends it between two steps: hosts in the middle go back, hosts that are done stay so."""
+    from weilu.execution.fleet.journal import leave_undecided  # which itself is written with this module's journal
+
     rules.check_may_cancel(run.live and run.cancelled_by_id is None, run.phase != Run.Phase.FORWARD)
     run.cancelled_by, run.paused_by = by, None
     if run.state != Run.State.QUEUED:  # paused or asking: a worker has to take it
         run.state, run.fence, run.lease_until, run.holder = Run.State.RUNNING, run.fence + 1, None, ""
     run.save(update_fields=["cancelled_by", "paused_by", "state", "fence", "lease_until", "holder"])
-    run.steps.filter(state=RunStep.State.ASKS).update(state=RunStep.State.SKIPPED)
+    leave_undecided(run, _("没有判断就取消，按做过处理"))
     _stage("execution.run_cancelled", run, by, {}, urgent=True)
     note(run.item, "run", _("取消执行 %(number)s") % {"number": run.number}, actor=by, link=f"/runs/{run.uid}/")
     return run

@@ -20,6 +20,7 @@ CODE_FOLDERS = {
     "vars_plugins", "doc_fragments", "modules",
 }  # fmt: skip
 INVENTORIES = {"inventory", "inventories", "hosts"}
+REHEARSED = {"check_mode"}  # a task that acts also where it is only rehearsed
 PLACES = {"connection", "delegate_to", "local_action", "delegate_facts", "vars_prompt", "remote_user", "port"}
 ABOUT_PLACE = re.compile(r"ansible_(connection|host|port|user|password|ssh_.*|become_pass.*|.*_interpreter|shell_.*)$")
 LOOKUP = re.compile(r"\b(?:lookup|query|q)\s*\(\s*(?:(['\"])([\w.]+)\1)?")
@@ -130,6 +131,8 @@ def _check_hosts(name: str, play: yaml.Node, hosts: frozenset[str] | None) -> No
 
 def _check_pair(name: str, key: yaml.Node, value: yaml.Node) -> None:
     word, line = str(key.value).removeprefix("ansible.builtin."), key.start_mark.line + 1
+    if word in REHEARSED:
+        raise _wrong(name, line, _("不能写 %(word)s：演练时什么都不执行") % {"word": word})
     if word in PLACES or ABOUT_PLACE.match(word):
         raise _wrong(name, line, _("不能写 %(word)s：在哪台主机、以谁的身份执行由方案决定") % {"word": word})
     if word.startswith("with_") and word.removeprefix("with_") not in HARMLESS:

@@ -120,12 +120,12 @@ def go_back(by: Person, run: Run, *, why: str) -> Run:
         raise Refused(_("已经在回退了"))
     if run.state not in (State.PAUSED, State.ASKS) and run.steps.filter(state=RunStep.State.STARTED).exists():
         raise Refused(_("有一步正在进行。先暂停，等它做完再回退"))
+    journal.leave_undecided(run, _("没有判断就整体回退，按做过处理"))
     hosts = engine.changed_hosts(run)
     if not hosts:
         raise Refused(_("还没有改动任何主机，不用回退。取消即可"))
     _said(run, by, "execution.back_asked", _("整体回退 %(number)s"), {"why": why, "hosts": [one.name for one in hosts]})
     run.paused_by, run.cause = None, why
-    run.steps.filter(state=RunStep.State.ASKS).update(state=RunStep.State.SKIPPED)
     _go_on(run, "paused_by", "cause")
     journal.turn_back(run, _("%(name)s 决定整体回退：%(why)s") % {"name": by.name, "why": why}, hosts)
     return run
@@ -173,7 +173,7 @@ def end_run(by: Person, run: Run, *, why: str) -> Run:
 
 @action("execution.answer_hosts")
 def answer_hosts(by: Person, run: Run, *, answers: Mapping[int, str]) -> Run:
-    """Judge, host by host, a step of which nobody can tell whether it took effect.
+    """Judge, host by host, a step of which nobody can tell whether it took effect; some now, the others later.
 
     `retry`: do it again; `done`: it took effect; `give_up`: it failed there, that host goes back.
     """
@@ -181,6 +181,7 @@ def answer_hosts(by: Person, run: Run, *, answers: Mapping[int, str]) -> Run:
     step = _asking(run)
     cells = list(step.cells.filter(state=Cell.State.ASKS).select_related("host").order_by("host__ordinal"))
     rules.check_answers([cell.host.ordinal for cell in cells], answers)
+    cells = [cell for cell in cells if cell.host.ordinal in answers]
     words = _("%(name)s 判断") % {"name": by.name}
     for cell in cells:
         match answers[cell.host.ordinal]:
@@ -191,10 +192,11 @@ def answer_hosts(by: Person, run: Run, *, answers: Mapping[int, str]) -> Run:
             case _:
                 cell.state, cell.words, cell.ended_at = Cell.State.FAILED, words, now()
     Cell.objects.bulk_update(cells, ["state", "todo", "attempt", "words", "result", "ended_at"])
-    RunStep.objects.filter(id=step.id).update(state=RunStep.State.STARTED)
     told = [[cell.host.name, answers[cell.host.ordinal]] for cell in cells]
     _said(run, by, "execution.step_answered", _("判断 %(number)s"), {"step": step.key, "hosts": told})
-    _go_on(run)
+    if not step.cells.filter(state=Cell.State.ASKS).exists():
+        RunStep.objects.filter(id=step.id).update(state=RunStep.State.STARTED)
+        _go_on(run)
     return run
 
 
@@ -244,7 +246,10 @@ def _done_by(run: Run, step: RunStep, by: Person, words: str, kept: Sequence[Fil
 
 @action("execution.confirm_back")
 def confirm_back(by: Person, run: Run, *, ordinal: int, words: str) -> Run:
-    """A host that could not be brought back was, by hand; whoever did it says how. The run keeps its end."""
+    """A host that could not be brought back was, by hand; whoever did it says how.
+
+    With the last of them an ended run is concluded anew: every host is in a known state.
+    """
     run = locked(by, run)
     words = text.prose(words, _("怎样恢复的"), field="words", longest=1000)
     host = run.hosts.select_for_update().filter(ordinal=ordinal, state=RunHost.State.STUCK).first()
@@ -253,6 +258,11 @@ def confirm_back(by: Person, run: Run, *, ordinal: int, words: str) -> Run:
     host.state, host.words = RunHost.State.BACK, words
     host.save(update_fields=["state", "words"])
     _said(run, by, "execution.host_brought_back", _("人工恢复 %(number)s"), {"host": host.name, "words": words})
+    states = list(run.hosts.values_list("state", flat=True))
+    if not run.live and rules.how_it_ended(states) != State.FAILED:
+        run.fence += 1
+        run.save(update_fields=["fence"])
+        journal.conclude(run, rules.how_it_ended(states))
     return run
 
 

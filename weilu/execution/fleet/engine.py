@@ -273,10 +273,15 @@ def _end(run: Run) -> bool:
 
 
 def _rehearsed(run: Run) -> str:
+    """Passed only where every host was tried in every step; else why not is the run's cause."""
     failed = Cell.objects.filter(step__run=run, state=Cell.State.FAILED).select_related("host").order_by("id").first()
-    if failed is None:
+    untried = run.hosts.exclude(state=Host.DONE).count()
+    if failed is None and not untried:
         return Run.State.SUCCEEDED
-    words = _("%(host)s：%(words)s") % {"host": failed.host.name, "words": failed.words}
+    if failed is not None:
+        words = _("%(host)s：%(words)s") % {"host": failed.host.name, "words": failed.words}
+    else:
+        words = _("没有演练完，%(count)d 台没有试过") % {"count": untried}
     lease.guarded(run.id, run.fence, cause=words)
     run.cause = words
     return Run.State.FAILED

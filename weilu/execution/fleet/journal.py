@@ -181,8 +181,7 @@ def append_way_back(run: Run, batch: int, hosts: Sequence[RunHost]) -> bool:
     A step without a way back is named too: it fails there, and says what a person has to do.
     """
     wanted = {host.id for host in hosts}
-    done = run.steps.filter(batch=batch, phase=Run.Phase.FORWARD).exclude(state=RunStep.State.SKIPPED)
-    steps = list(done.prefetch_related("cells").order_by("-ordinal"))
+    steps = run.steps.filter(batch=batch, phase=Run.Phase.FORWARD).prefetch_related("cells").order_by("-ordinal")
     last = run.steps.filter(**_room_of(run, batch)).aggregate(last=Max("ordinal"))["last"]
     ordinal = last or (WHOLE if run.phase == Run.Phase.BACK else batch * PLACES + BACK_FROM)
     fresh = []
@@ -226,6 +225,23 @@ def undoes(run: Run, key: str) -> bool:
 
 def _acted(cell: Cell) -> bool:
     return not cell.result.get("untouched") or cell.state == Cell.State.DONE
+
+
+def leave_undecided(run: Run, words: str) -> None:
+    """A person goes on past a question without an answer: it counts as failed, and is undone like what was done.
+
+    A host whose way back was the question is in no known state: it is named until somebody has mended it.
+    """
+    for step in run.steps.filter(state=RunStep.State.ASKS):
+        asking = step.cells.filter(state=Cell.State.ASKS)
+        ids = list(asking.values_list("host", flat=True))
+        asking.update(state=Cell.State.FAILED, words=words, ended_at=now())
+        state = RunHost.State.STUCK if step.phase == Run.Phase.BACK else RunHost.State.FAILED
+        run.hosts.filter(id__in=ids).update(state=state, words=words)
+        by_people = not step.cells.exists()
+        step.state = RunStep.State.SKIPPED if by_people else RunStep.State.FAILED
+        step.ended_at, step.words = now(), words
+        step.save(update_fields=["state", "ended_at", "words"])
 
 
 @transaction.atomic

@@ -228,10 +228,14 @@ def _check_batches(told: Orders) -> None:
 
 def _check_backup(orders: Orders) -> None:
     """BACKUP_FIRST: the plan names the step that backs up, or says why none is needed; everybody signs that too."""
-    told = orders.get("backup") or {}
-    if "step" in told and told["step"] not in {step["key"] for step in orders["steps"] if step["kind"] == "script"}:
-        raise Refused(_("备份的步骤应是方案里的一个脚本步骤"), BACKUP_FIRST, field="backup")
-    if not told.get("step") and not str(told.get("none", "")).strip():
+    told, steps = orders.get("backup") or {}, orders["steps"]
+    if "step" in told:
+        place = next((n for n, one in enumerate(steps) if one["key"] == told["step"] and one["kind"] == "script"), None)
+        if place is None:
+            raise Refused(_("备份的步骤应是方案里的一个脚本步骤"), BACKUP_FIRST, field="backup")
+        if any(one["kind"] in CHANGING and one["kind"] != "script" for one in steps[:place]):
+            raise Refused(_("备份的步骤应在改动主机的步骤之前"), BACKUP_FIRST, field="backup")
+    elif not str(told.get("none", "")).strip():
         raise Refused(_("没有写哪一步做备份，也没有写为什么不需要"), BACKUP_FIRST, field="backup")
 
 
@@ -254,6 +258,7 @@ def split(orders: Orders) -> list[list[int]]:
     else:
         rest = range(canary + 1, len(hosts) + 1)
         for word in told["then"]:
+            _check_one_environment(hosts, word.removeprefix("group:"))
             mine = [n for n in rest if hosts[n - 1]["group"] == word.removeprefix("group:")]
             if mine:
                 batches.append(mine)
@@ -263,6 +268,13 @@ def split(orders: Orders) -> list[list[int]]:
         name = hosts[left[0] - 1]["name"]
         raise Refused(_("主机「%(name)s」不在任何批次里。最后一批写到 100%%") % {"name": name}, field="batches")
     return batches
+
+
+def _check_one_environment(hosts: list[dict[str, Any]], group: str) -> None:
+    """A group's name says one group only: 备机/应用 and 现网/应用 are not one batch."""
+    if len({host["environment"] for host in hosts if host["group"] == group}) > 1:
+        words = _("主机组「%(name)s」在选中的几个环境里都有，不能按组分批。改用百分比，或分成几个方案")
+        raise Refused(words % {"name": group}, field="batches")
 
 
 def minutes_needed(orders: Orders, batches: int) -> int:
