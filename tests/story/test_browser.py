@@ -96,6 +96,8 @@ def press(page: Any, name: str, exact: bool = False) -> None:
 
 def request(cast: Cast, upgrade: Upgrade) -> str:
     page = cast.open("wangmin", "/changes/new")
+    chosen = page.get_by_role("option").filter(has_text="app-01")
+    page.locator("#f-installation").select_option(value=chosen.get_attribute("value"))
     page.locator("#f-title").fill(upgrade.title)
     page.locator("#f-need").fill(upgrade.need)
     press(page, "发起并签名")

@@ -29,12 +29,12 @@ from weilu.systems.models import System
 from weilu.vault.actions import add_credential, grant_access
 told = json.loads(sys.stdin.read())
 system, zheng = System.objects.get(code="YYPT"), Person.objects.get(username="zhengjie")
-group = make_group(make_environment(system, kind="production"))
+group = make_group(make_environment(system, kind="production", name="分中心"), name="应答")
 for one in told["hosts"]:
     make_host(group, **one)
 key = add_credential(zheng, system.owner, name="应用主机", kind="ssh_key", secret=told["secret"])
 grant_access(zheng, key, group=group)
-print(system.uid)
+print(system.uid, group.uid)
 """
 SLOW = 120_000  # milliseconds that a page may wait for a run on hosts
 STORY = replace(UPGRADES[0], title="应用主机换 jzhello 1.1.0", feedback="应答与原来一样。")
@@ -54,14 +54,14 @@ def test_a_faulty_host_stops_the_run_it_goes_back_and_both_sides_sign(
         host.run("apt-get", "-y", "-qq", "install", "jzhello=1.0.0")
     env = own_environment(tmp_path / "var")
     with serving(env, tmp_path) as address, sync_playwright() as tool:
-        system = register(env, hosts)
+        system, group = register(env, hosts)
         browser = tool.chromium.launch(executable_path=str(chromium()), args=FLAGS)
         cast = Cast(browser, address, WIDTHS["desktop"])
         path = request(cast, system)
         analyse(cast, STORY, path)
         sign(cast, "wangmin", path, "与我要的一致。")
         sign(cast, "lijianguo", path, "情况属实。")
-        write_the_plan(cast, path)
+        write_the_plan(cast, path, group)
         rehearse(cast, path)
         for username in ("zhouyi", "zhaolixin", "qianwenyuan", "wujing"):
             sign(cast, username, path, "同意。")
@@ -76,8 +76,8 @@ def test_a_faulty_host_stops_the_run_it_goes_back_and_both_sides_sign(
         browser.close()
 
 
-def register(env: dict[str, str], hosts: list[RealHost]) -> str:
-    """The hosts in the register, their key in the vault; the system's uid."""
+def register(env: dict[str, str], hosts: list[RealHost]) -> tuple[str, str]:
+    """The hosts in the register, their key in the vault; the uids of the system and of the hosts' group."""
     told = {
         "hosts": [
             {"name": one.name, "address": one.address, "user": one.user, "key": f"{one.key_type} {one.key}"}
@@ -90,7 +90,8 @@ def register(env: dict[str, str], hosts: list[RealHost]) -> str:
         input=json.dumps(told).encode(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode().split()[-1]
+    system, group = done.stdout.decode().split()
+    return system, group
 
 
 def main_of(page: Any) -> str:
@@ -107,11 +108,12 @@ def request(cast: Cast, system: str) -> str:
     return str(page.url).removeprefix(cast.address)
 
 
-def write_the_plan(cast: Cast, path: str) -> None:
+def write_the_plan(cast: Cast, path: str, group: str) -> None:
     """A canary of one, then the other three; the first try has a slip in it, and comes back with all that was typed."""
     page, moment = cast.open("chenhang", path + "plan"), datetime.now(SHANGHAI)
-    page.locator("[name=groups]").check()
-    page.locator("[name=canary]").first.check()
+    box = page.locator("fieldset.group").filter(has=page.locator(f"[name=groups][value='{group}']"))
+    box.locator("[name=groups]").check()
+    box.locator("[name=canary]").first.check()
     press(page, "升级软件包")
     for name, value in {"s1-title": "升级 jzhello", "s1-name": "jz hello", "s1-version": "1.1.0"}.items():
         page.locator(f"[name={name}]").fill(value)

@@ -21,13 +21,14 @@ BRING = """
 import django; django.setup()
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from weilu.changes import queries
 from weilu.cli.story import UPGRADES, Story
 from weilu.demo import PASSWORD
 story = Story(Path(sys.argv[1]), PASSWORD, print)
-for title, back in zip(sys.argv[2:4], ("重新部署 1.0.0。", "什么也不做。" * 40)):
-    upgrade = replace(UPGRADES[0], title=title, first_back=back, rests_at="confirm")
+for days, title, back in zip((0, 2), sys.argv[2:4], ("重新部署 1.0.0。", "什么也不做。" * 40)):
+    upgrade = replace(UPGRADES[0], title=title, first_back=back, rests_at="confirm", later=timedelta(days=days))
     change = story._begun(upgrade)
     while change.item.step != "confirm":
         story._next(upgrade, change)

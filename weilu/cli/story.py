@@ -43,6 +43,7 @@ class Upgrade:
     works: bool = True
     acceptance: str = "accepted"
     rests_at: str = ""  # the step at which the story leaves it, so that a newcomer has something to sign
+    later: timedelta = timedelta()  # how much later than now its window opens
 
 
 UPGRADES = (
@@ -202,12 +203,11 @@ class Story:
         plan = dict(upgrade.plan)
         if upgrade.first_back and not change.plans.exists():
             plan["way_back"] = upgrade.first_back
-        moment = now()
+        opens = now() - timedelta(minutes=1) + upgrade.later
         # What is left to a newcomer can still be signed tomorrow.
         length = timedelta(days=1) if upgrade.rests_at else timedelta(hours=2)
         kept = actions.submit_plan(
-            self.person("chenhang"), change, turn=item.turn,
-            window_from=moment - timedelta(minutes=1), window_to=moment + length, **plan,
+            self.person("chenhang"), change, turn=item.turn, window_from=opens, window_to=opens + length, **plan
         )  # fmt: skip
         self.line(f"陈航 提交方案第 {kept.number} 版，升级包来源与完整性核对通过")
 
