@@ -9,11 +9,12 @@ from django.db import transaction
 
 from tests.cast import make_change, system_of
 from tests.fleet.conftest import Fleet, carry_out, host_states, log
-from weilu.demo import make_host
+from weilu.demo import make_environment, make_group, make_host
 from weilu.execution import lease
 from weilu.execution.fleet import start
 from weilu.execution.models import Cell, Run
 from weilu.execution.worker import Worker
+from weilu.kernel.refused import Refused
 from weilu.kernel.times import iso, now
 from weilu.planning.bookings import book
 from weilu.planning.models import Freeze, Window
@@ -69,6 +70,28 @@ def test_a_host_that_is_not_as_approved_stops_the_start(papers: Fleet, change: d
     run = papers.order(papers.orders(STEP))
     Host.objects.filter(id=papers.hosts[1].id).update(**change)
     assert refused(papers, run) == words
+
+
+def test_a_host_that_moved_since_the_approval_stops_the_start(papers: Fleet) -> None:
+    run = papers.order(papers.orders(STEP))
+    other = make_environment(papers.item.system)
+    papers.hosts[1].group = make_group(other, name=papers.group.name)
+    papers.hosts[1].save(update_fields=["group"])
+    assert refused(papers, run) == "主机「app-02」的登记在批准之后改动过（环境）。重新提交方案"
+
+
+def test_a_group_of_another_name_stops_the_start(papers: Fleet) -> None:
+    run = papers.order(papers.orders(STEP))
+    HostGroup.objects.filter(id=papers.group.id).update(name="别的组")
+    assert refused(papers, run) == "主机「app-01」的登记在批准之后改动过（主机组）。重新提交方案"
+
+
+def test_hosts_are_held_only_as_approved(papers: Fleet) -> None:
+    run = papers.order(papers.orders(STEP))
+    Host.objects.filter(id=papers.hosts[1].id).update(port=2222)
+    with pytest.raises(Refused, match="改动过（端口）"):
+        start.take_hosts(run)
+    assert not run.hosts.exclude(holds=None).exists()
 
 
 def test_nothing_runs_that_was_not_rehearsed(papers: Fleet) -> None:

@@ -151,6 +151,34 @@ def test_a_host_that_a_live_run_holds_is_not_retired(cast: Cast):
     assert retire_host(cast.zheng, host, reason="下线").retired_at is not None
 
 
+@pytest.mark.parametrize(
+    "over", [{"address": "192.0.2.77"}, {"port": 2222}, {"user": "ops"}, {"become": True}, {"python": "/usr/bin/py"}]
+)
+def test_a_host_that_a_live_run_holds_is_entered_as_before(cast: Cast, group: HostGroup, over: dict[str, Any]):
+    run, host = make_run(cast), make_host(group)
+    RunHost.objects.create(run=run, ordinal=1, host=host, name=host.name, entry={}, batch=1, holds=host)
+    held = Refusal(f"现在不能换组或更改怎样登录：执行 {run.number}（等待执行）正占用它，等它结束")
+    assert refusal_of(lambda: change_host(cast.zheng, host, site="东", **over)) == held
+
+
+def test_a_host_that_a_live_run_holds_stays_in_its_group(cast: Cast, group: HostGroup):
+    run, host, other = make_run(cast), make_host(group), make_group(group.environment, name="数据库")
+    row = RunHost.objects.create(run=run, ordinal=1, host=host, name=host.name, entry={}, batch=1, holds=host)
+    held = Refusal(f"现在不能换组或更改怎样登录：执行 {run.number}（等待执行）正占用它，等它结束")
+    assert refusal_of(lambda: change_host(cast.zheng, host, group=other)) == held
+    assert change_host(cast.zheng, host, site="东", zone="内网").site == "东"
+    RunHost.objects.filter(id=row.id).update(holds=None)
+    assert change_host(cast.zheng, host, group=other).group == other
+
+
+def test_a_group_that_somebody_has_just_dropped_takes_no_host(cast: Cast, group: HostGroup):
+    host, gone = make_host(group), make_group(group.environment, name="数据库")
+    HostGroup.objects.filter(id=gone.id).delete()
+    dropped = Refusal("「数据库」已被别人删去")
+    assert refusal_of(lambda: register_host(cast.zheng, gone, **NEW)) == dropped
+    assert refusal_of(lambda: change_host(cast.zheng, host, group=gone)) == dropped
+
+
 def test_the_first_key_is_pinned_and_no_second_one_by_the_same_act(cast: Cast, group: HostGroup):
     host = make_host(group, key="")
     pin_key(cast.zheng, host, key=f"192.0.2.1 {KEY}")

@@ -9,11 +9,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Cast, made_up_key, make_environment, make_group, make_host, system_of
+from tests.execution.test_pages import make_run
 from tests.support.unchanged import Refusal, refusal_of
 from tests.systems.test_books import HEADS, book
 from tests.systems.test_host_pages import signed_in
 from weilu.evidence.files import read
 from weilu.evidence.models import Staged
+from weilu.execution.models import RunHost
 from weilu.kernel.refused import Stale
 from weilu.systems.host_actions import change_host
 from weilu.systems.import_actions import OPEN_FOR, confirm_import, drop_import, plan_of_import, propose_import
@@ -204,6 +206,26 @@ def test_the_same_host_twice_and_two_hosts_at_one_place_are_refused(cast: Cast, 
     ]  # fmt: skip
 
 
+def test_a_host_that_a_live_run_holds_is_neither_moved_nor_entered_otherwise_by_an_import(cast: Cast):
+    run = make_run(cast)
+    group = make_group(make_environment(system_of(cast)))
+    held, free = make_host(group), make_host(group)
+    RunHost.objects.create(run=run, ordinal=1, host=held, name=held.name, entry={}, batch=1, holds=held)
+    words = f"现在不能换组或更改怎样登录：执行 {run.number}（等待执行）正占用它，等它结束"
+    heads = ["主机名", "主机组", "登录用户", "机房"]
+    found = sheet(cast, [held.name, "另一组", "", ""], [free.name, "另一组", "", ""], heads=heads)
+    assert lines(plan_of_import(found)) == [(2, held.name, "refused", words), (3, free.name, "changed", "")]
+    entered = sheet(cast, [held.name, "", "ops", ""], heads=heads)
+    assert lines(plan_of_import(entered)) == [(2, held.name, "refused", words)]
+    assert refusal_of(lambda: confirm_import(cast.zheng, entered, digest=plan_of_import(entered).digest)) == Refusal(
+        "还有 1 行被拒。改正文件后重新上传"
+    )
+    other = sheet(cast, [held.name, "", "", "二号机房"], heads=heads)
+    confirm_import(cast.zheng, other, digest=plan_of_import(other).digest)
+    held.refresh_from_db()
+    assert held.site == "二号机房"
+
+
 def test_two_known_hosts_may_change_places(cast: Cast, environment: Environment):
     group = make_group(environment)
     make_host(group, name="a"), make_host(group, name="b")
@@ -311,4 +333,4 @@ def test_an_import_asks_as_often_for_three_hosts_as_for_one(cast: Cast, environm
     digest = plan_of_import(found).digest
     with CaptureQueriesContext(connection) as asked:
         confirm_import(cast.zheng, found, digest=digest)
-    assert (len(asked), Host.objects.count()) == (35, 2 * rows)
+    assert (len(asked), Host.objects.count()) == (37, 2 * rows)

@@ -10,7 +10,7 @@ from weilu.evidence.actions import stage
 from weilu.kernel import text
 from weilu.kernel.actions import action
 from weilu.kernel.refused import Refused
-from weilu.systems.models import Installation, System
+from weilu.systems.models import Environment, HostGroup, Installation, System
 
 
 @action("systems.register_system")
@@ -109,3 +109,11 @@ def hold_register(by: Person, owner: Organisation) -> None:
     """Let nobody else change the customer's register until the transaction ends; raises Refused as above."""
     check_manages(by, owner)
     Organisation.objects.select_for_update().get(id=owner.id)
+
+
+def read_again(row: Environment | HostGroup) -> None:
+    """The row as it is now, under the register's lock; raises Refused where somebody has just dropped it."""
+    try:
+        row.refresh_from_db()
+    except (Environment.DoesNotExist, HostGroup.DoesNotExist):
+        raise Refused(_("「%(name)s」已被别人删去") % {"name": row.name}) from None

@@ -10,7 +10,7 @@ from weilu.kernel.events import announce
 from weilu.kernel.refused import Refused, Stale
 from weilu.kernel.times import now
 from weilu.systems import host_rules as rules
-from weilu.systems.actions import hold_register
+from weilu.systems.actions import hold_register, read_again
 from weilu.systems.history import record
 from weilu.systems.holding import holds_of
 from weilu.systems.keys import fingerprint, read_key
@@ -25,6 +25,7 @@ def register_host(by: Person, group: HostGroup, *, key: str = "", **fields: Any)
     stands in one of them, and the other depends on that.
     """
     hold_register(by, group.owner)
+    read_again(group)
     said = rules.checked_host(fields)
     _check_free(group.owner_id, said, None)
     pinned = read_key(key, said["address"], said["port"]) if key.strip() else ""
@@ -38,19 +39,24 @@ def register_host(by: Person, group: HostGroup, *, key: str = "", **fields: Any)
 
 @action("systems.change_host")
 def change_host(by: Person, host: Host, *, group: HostGroup | None = None, **fields: Any) -> Host:
-    """Other fields or another group of its system; what is not given stays. Never its key."""
+    """Other fields or another group of its system; what is not given stays. Never its key.
+
+    Refused while something acts on the host, for what that counts on (`host_rules.COUNTED_ON`).
+    """
     host = _held(by, host)
     said = rules.checked_host({name: getattr(host, name) for name in rules.FIELDS} | fields)
     _check_free(host.owner_id, said, host)
     before = {name: getattr(host, name) for name in said}
     changed = {name: [before[name], value] for name, value in said.items() if value != before[name]}
     if group is not None and group.id != host.group_id:
+        read_again(group)
         if group.environment.system_id != host.group.environment.system_id:
             raise Refused(_("主机只在本系统内换组。换系统：停用后在那边重新登记"), field="group")
         changed["group"] = [str(_place(host.group)), str(_place(group))]
         host.group = group
     if not changed:
         return host
+    rules.check_may_move(changed, holds_of([host])[host.id])
     for name, value in said.items():
         setattr(host, name, value)
     host.save(update_fields=[*said, "group"])
@@ -64,7 +70,7 @@ def retire_host(by: Person, host: Host, *, reason: str) -> Host:
     """It is acted on no more; its history stays and its name is free. Refused while something holds it."""
     host = _held(by, host)
     reason = rules.reason_of(reason)
-    rules.check_nothing_holds(holds_of(host))
+    rules.check_nothing_holds(holds_of([host])[host.id])
     host.retired_at = now()
     host.save(update_fields=["retired_at"])
     record("systems.host_retired", host, by, {"reason": reason})

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -20,6 +20,7 @@ MOST_AT_ONCE = 10_000
 USUAL: dict[str, Any] = {
     "port": 22, "user": "root", "become": False, "site": "", "zone": "", "pool": "", "python": "/usr/bin/python3",
 }  # fmt: skip
+COUNTED_ON = frozenset({"group", "address", "port", "user", "become", "python"})  # by what acts on a host
 FIELDS = ("name", "address", *USUAL)  # what an administrator writes of a host; its key is an act of its own
 
 
@@ -110,6 +111,12 @@ def check_nothing_holds(holds: Sequence[str]) -> None:
     """A host that something still counts on stays; `holds` say what, as rooms above know it."""
     if holds:
         raise Refused(_("现在不能停用：%(why)s") % {"why": _("；").join(holds)})
+
+
+def check_may_move(changed: Collection[str], holds: Sequence[str]) -> None:
+    """Where a host stands and how it is entered stay while something acts on it; other fields are free."""
+    if holds and COUNTED_ON & set(changed):
+        raise Refused(_("现在不能换组或更改怎样登录：%(why)s") % {"why": _("；").join(holds)})
 
 
 def check_key_is_new(pinned: str, given: str) -> None:

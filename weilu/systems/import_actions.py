@@ -66,6 +66,8 @@ ACTIONS["systems.propose_import"] = propose_import
 def confirm_import(by: Person, found: HostImport, *, digest: str) -> HostImport:
     """Take over what was shown under `digest`, in one go; raises Stale where the register has moved on since."""
     found = _held(by, found)
+    hosts = Host.objects.filter(owner=found.owner, retired_at=None).order_by("id")
+    list(hosts.select_for_update(no_key=True).values_list("id"))  # no run takes one between the look and the act
     plan = plan_of_import(found)
     if plan.digest != digest:
         raise Stale(_("名册在您查看之后有变动。重新看过再导入"))

@@ -10,7 +10,7 @@ from weilu.evidence.actions import stage
 from weilu.kernel.actions import action
 from weilu.kernel.refused import Refused
 from weilu.systems import host_rules as rules
-from weilu.systems.actions import hold_register
+from weilu.systems.actions import hold_register, read_again
 from weilu.systems.models import Dependency, Environment, HostGroup, Limit, System
 
 
@@ -30,7 +30,7 @@ def add_environment(by: Person, system: System, *, kind: str, name: str) -> Envi
 @action("systems.rename_environment")
 def rename_environment(by: Person, environment: Environment, *, name: str) -> Environment:
     hold_register(by, environment.owner)
-    _read_again(environment)
+    read_again(environment)
     before, environment.name = environment.name, _free_environment(environment.system, name, environment)
     if environment.name != before:
         environment.save(update_fields=["name"])
@@ -43,7 +43,7 @@ def rename_environment(by: Person, environment: Environment, *, name: str) -> En
 def drop_environment(by: Person, environment: Environment) -> None:
     """Take away an environment that was made by mistake: nothing ever stood in it."""
     hold_register(by, environment.owner)
-    _read_again(environment)
+    read_again(environment)
     if environment.groups.exists():
         raise Refused(_("「%(name)s」里还有主机组，先删去空的组") % {"name": environment.name})
     system, name = environment.system, environment.name
@@ -55,7 +55,7 @@ def drop_environment(by: Person, environment: Environment) -> None:
 def add_group(by: Person, environment: Environment, *, name: str, at_once: object = None) -> HostGroup:
     """A group of hosts that do the same work; runs change at most `at_once` of them together, None: no bound."""
     hold_register(by, environment.owner)
-    _read_again(environment)
+    read_again(environment)
     found = HostGroup.objects.create(
         owner=environment.owner,
         environment=environment,
@@ -69,7 +69,7 @@ def add_group(by: Person, environment: Environment, *, name: str, at_once: objec
 @action("systems.change_group")
 def change_group(by: Person, group: HostGroup, *, name: str, at_once: object = None) -> HostGroup:
     hold_register(by, group.owner)
-    _read_again(group)
+    read_again(group)
     before = {"name": group.name, "at_once": group.at_once}
     after = {"name": _free_group(group.environment, name, group), "at_once": rules.checked_bound(at_once)}
     if after != before:
@@ -83,7 +83,7 @@ def change_group(by: Person, group: HostGroup, *, name: str, at_once: object = N
 def drop_group(by: Person, group: HostGroup) -> None:
     """Take away a group in which no host ever stood."""
     hold_register(by, group.owner)
-    _read_again(group)
+    read_again(group)
     if group.hosts.exists():
         raise Refused(_("「%(name)s」里有主机或停用的主机，不能删去") % {"name": group.name})
     before = HostGroup.objects.select_related("environment__system__owner").get(id=group.id)
@@ -140,14 +140,6 @@ def remove_limit(by: Person, limit: Limit) -> None:
     data = {"kind": found.kind, "name": found.name, "before": found.at_once}
     found.delete()
     stage("systems.limit_removed", data, actor=by.actor, org=limit.owner.code)
-
-
-def _read_again(row: Environment | HostGroup) -> None:
-    """The row as it is now, under the register's lock; raises Refused where somebody has just dropped it."""
-    try:
-        row.refresh_from_db()
-    except (Environment.DoesNotExist, HostGroup.DoesNotExist):
-        raise Refused(_("「%(name)s」已被别人删去") % {"name": row.name}) from None
 
 
 def _free_environment(system: System, given: str, but: Environment | None) -> str:

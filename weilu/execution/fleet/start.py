@@ -27,6 +27,7 @@ from weilu.systems.models import Host, HostGroup, Limit
 SAME = {
     "address": gettext_lazy("地址"), "port": gettext_lazy("端口"), "user": gettext_lazy("账号"),
     "become": gettext_lazy("是否 sudo"), "python": gettext_lazy("Python 的路径"), "key": gettext_lazy("主机密钥"),
+    "group": gettext_lazy("主机组"), "environment": gettext_lazy("环境"),
 }  # fmt: skip
 
 
@@ -73,15 +74,22 @@ def check_artefacts(run: Run) -> None:
 def check_hosts(run: Run) -> None:
     """The register still says of each host what was approved. Raises Refused, naming what changed."""
     uids = [entry["uid"] for entry in run.plan["hosts"]]
-    present = {str(host.uid): host for host in Host.objects.filter(owner=run.owner, uid__in=uids, retired_at=None)}
+    found = Host.objects.filter(owner=run.owner, uid__in=uids, retired_at=None).select_related("group__environment")
+    present = {str(host.uid): host for host in found}
     for entry in run.plan["hosts"]:
         host = present.get(entry["uid"])
         if host is None:
             raise Refused(_("主机「%(name)s」已停用，方案要改") % {"name": entry["name"]})
-        changed = [str(label) for name, label in SAME.items() if getattr(host, name) != entry[name]]
+        changed = [str(label) for name, label in SAME.items() if _said(host, name) != entry[name]]
         if changed:
             words = _("主机「%(name)s」的登记在批准之后改动过（%(what)s）。重新提交方案")
             raise Refused(words % {"name": entry["name"], "what": _("、").join(changed)})
+
+
+def _said(host: Host, name: str) -> object:
+    if name in ("group", "environment"):
+        return host.group.name if name == "group" else str(host.group.environment.uid)
+    return getattr(host, name)
 
 
 def check_in_nobody_s_way(run: Run, at: datetime) -> None:
@@ -145,6 +153,7 @@ def take_hosts(run: Run) -> str:
             lease.guarded(run.id, run.fence, lease_until=now() + lease.LEASE)
             ids = [one.host_id for one in mine]
             list(Host.objects.select_for_update().filter(id__in=ids).order_by("id"))
+            check_hosts(run)  # once more: from here on the register changes none of them
             turns = dict(
                 RunHost.objects.filter(host__in=ids)
                 .values_list("host")

@@ -17,6 +17,7 @@ from weilu.accounts.models import Organisation
 from weilu.kernel.canonical import canonical
 from weilu.kernel.refused import Refused
 from weilu.systems import host_rules as rules
+from weilu.systems.holding import holds_of
 from weilu.systems.importing.reading import Reading, Row
 from weilu.systems.keys import fingerprint, read_key
 from weilu.systems.models import Environment, Host, HostGroup, System
@@ -39,6 +40,10 @@ class Line:
     key: str = ""  # to be pinned
     reason: str = ""
     host: str = ""  # uid of the known one
+
+    def refuse(self, reason: str) -> None:
+        """Nothing of the line is done."""
+        self.state, self.reason, self.fields, self.changed, self.key = "refused", reason, {}, {}, ""
 
     @property
     def fingerprint(self) -> str:
@@ -90,7 +95,7 @@ class Register:
 
 @override("zh-hans")  # the lines are one text with one digest, whoever reads them
 def plan_of(owner: Organisation, reading: Reading, target: Environment | None, *, inventory: bool) -> Plan:
-    """Hold what was read against the register; four queries, whatever the file's length.
+    """Hold what was read against the register; five queries, whatever the file's length.
 
     In an `inventory` a host without an address is reached by its name, and all of it is about `target`; a workbook's
     rows fall back to `target` only for hosts that are new.
@@ -99,6 +104,7 @@ def plan_of(owner: Organisation, reading: Reading, target: Environment | None, *
     counted = Counter(_name(row).casefold() for row in reading.rows)
     lines = [_line(register, row, counted) for row in reading.rows]
     _refuse_shared(register, lines)
+    _refuse_held(register, lines)
     groups = []
     for line in lines:
         if line.state in ("new", "changed") and line.place and not _known_group(register, line.place):
@@ -135,7 +141,7 @@ def _line(register: Register, row: Row, counted: Counter[str]) -> Line:
         else:
             _changed(line, row, known)
     except Refused as refused:
-        line.state, line.reason, line.fields, line.changed, line.key = "refused", refused.reason, {}, {}, ""
+        line.refuse(refused.reason)
     return line
 
 
@@ -250,8 +256,18 @@ def _refuse_shared(register: Register, lines: list[Line]) -> None:
             host = register.hosts.get(others[0])
             address, port = places[own]
             words = _("%(address)s 端口 %(port)d 也是「%(name)s」的。一台机器只登记一次")
-            line.reason = words % {"address": address, "port": port, "name": host.name if host else others[0]}
-            line.state, line.fields, line.changed, line.key = "refused", {}, {}, ""
+            line.refuse(words % {"address": address, "port": port, "name": host.name if host else others[0]})
+
+
+def _refuse_held(register: Register, lines: list[Line]) -> None:
+    """Hosts that something acts on now are neither moved nor entered otherwise."""
+    moved = [line for line in lines if rules.COUNTED_ON & set(line.changed)]
+    holds = holds_of([register.hosts[line.name.casefold()] for line in moved])
+    for line in moved:
+        try:
+            rules.check_may_move(line.changed, holds[register.hosts[line.name.casefold()].id])
+        except Refused as refused:
+            line.refuse(refused.reason)
 
 
 def _known_group(register: Register, place: list[str]) -> bool:
