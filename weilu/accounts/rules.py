@@ -120,6 +120,11 @@ NEEDS = {  # the scope an action needs, where that is not WORK; by name, then by
     "changes.propose_template": "templates.propose",
     "changes.withdraw_template": "templates.withdraw",
     "changes.set_policy": "changes.settle",
+    "planning": "planning.keep",
+    "planning.ask_exception": "planning.ask",
+    "planning.move_booking": "planning.ask",
+    "planning.approve_exception": "planning.except",
+    "planning.refuse_exception": "planning.except",
     "records.cancel_number": "sheets.cancel",
 }
 
