@@ -7,14 +7,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from tests.cast import make_environment, make_group, make_host
 from tests.planning.builders import SUBJECT, at, make_exception, make_freeze, make_window
 from tests.support.unchanged import every_row
+from weilu.planning import board as planning_board
 from weilu.planning.board import Mark, board, register_marks
 from weilu.planning.drawing import draw, open_calendar, short_number
 from weilu.planning.models import Booking
 from weilu.planning.queries import conflicts
 from weilu.process.models import WorkItem
-from weilu.systems.models import Dependency
+from weilu.systems.models import Dependency, Host, System
 
 OCTOBER = date(2031, 9, 28)
 
@@ -94,9 +96,10 @@ def test_windows_are_not_open_in_a_freeze(cast, system):
     assert (before, len(drawn(cast.chen).lanes[0].openings)) == (15, 7)  # nights of two weeks, and the first one's end
 
 
-def test_what_rooms_above_say_of_the_work_stands_on_it(cast, system, plan):
+def test_what_rooms_above_say_of_the_work_stands_on_it(cast, system, plan, monkeypatch):
     one = plan("09-29T22:00", "09-30T01:00")
     told = {one.item_id: Mark("passed", "成功", "/runs/1/")}
+    monkeypatch.setattr(planning_board, "_marks", list(planning_board._marks))  # for this test alone
     register_marks(lambda items: {key: told[key] for key in items if key in told})
     [entry] = [entry for lane in drawn(cast.chen).lanes for entry in lane.entries]
     assert (entry.look, entry.title) == ("passed", f"{short_number(one.item.number)} 成功")
@@ -129,7 +132,7 @@ def test_a_stranger_sees_nothing_of_it(cast, plan, who):
 
 
 def test_of_another_customers_work_on_a_shared_machine_only_that_it_is_taken(cast, system, other, host, plan):
-    host.key = "ssh-ed25519 AAAA-the-same"
+    host.key, host.facts_at = "ssh-ed25519 AAAA-the-same", at("09-01T00:00")
     host.save()
     theirs = plan("09-29T22:00", "09-30T01:00", title="公积金升级", hosts=(host,))
     Booking.objects.filter(id=theirs.id).update(owner=cast.hn)
@@ -141,6 +144,25 @@ def test_of_another_customers_work_on_a_shared_machine_only_that_it_is_taken(cas
     ]
     page = client_of(cast.wang).get("/calendar/?from=2031-09-28").content.decode()
     assert ("db-02 已占用" in page, "公积金升级" in page, "网上预约平台" in page) == (True, False, False)
+
+
+@pytest.mark.parametrize("whose", ["theirs", "ours"])
+def test_the_calendar_shows_nothing_of_a_machine_whose_key_was_only_copied(cast, system, other, host, plan, whose):
+    copied = make_host(make_group(make_environment(system)), name="抄来的", key=host.key)
+    Host.objects.filter(id__in=[host.id, copied.id]).update(facts_at=at("09-01T00:00"))
+    theirs = plan("09-29T22:00", "09-30T01:00", hosts=(copied,))
+    mine = plan("09-29T22:00", "09-30T01:00", on=other, hosts=(host,))
+    for rows in (Booking.objects.filter(id=theirs.id), Host.objects.filter(id=copied.id)):
+        rows.update(owner=cast.hn)
+    System.objects.filter(id=system.id).update(owner=cast.hn)
+
+    def told() -> tuple[list[str], list[str]]:
+        found = board(cast.wang, open_calendar(OCTOBER, 14))
+        return [one.host for one in found.elsewhere], list(map(str, found.blocked[mine.id]))
+
+    assert told() == (["db-02"], ["host"])
+    Host.objects.filter(id=host.id if whose == "ours" else copied.id).update(facts_at=None)
+    assert told() == ([], [])
 
 
 @pytest.mark.parametrize("query", ["from=yesterday", "days=15", "page=-1", "from=0001-01-01", "days=x"])
@@ -186,6 +208,7 @@ def test_a_move_that_is_refused_says_why_beside_the_calendar(cast, plan):
 @pytest.mark.parametrize("many", [1, 3])
 def test_the_calendar_asks_as_often_for_three_as_for_one(cast, system, other, host, plan, many):
     Dependency.objects.create(system=system, on=other)
+    Host.objects.update(facts_at=at("09-01T00:00"))
     for number in range(many):
         make_freeze(cast.jz, name=f"封网 {number}")
         make_window(system, name=f"窗口 {number}")

@@ -115,7 +115,10 @@ def test_a_shared_host_or_person_is_in_the_way(cast, system, other, host, plan):
 def stranger(cast, installation):
     """A planned change of the other customer, on a machine that 江州 has registered as well."""
     system = System.objects.create(owner=cast.hn, code="GJJ", name="公积金核心", backup_owner=cast.he)
-    host = make_host(make_group(make_environment(system)), name="hn-db-01", key="ssh-ed25519 AAAA-the-same")
+    host = make_host(
+        make_group(make_environment(system)), name="hn-db-01", key="ssh-ed25519 AAAA-the-same",
+        facts_at=at("09-01T00:00"),
+    )  # fmt: skip
     ours = make_change(cast, installation).item
     item = WorkItem.objects.create(
         owner=cast.hn, number="HN-BG-2031-0001", kind=ours.kind, title="公积金升级", system=system, requester=cast.he,
@@ -126,7 +129,7 @@ def stranger(cast, installation):
 
 
 def test_of_what_is_not_theirs_to_see_people_read_only_that_it_is_taken(cast, system, host, plan, stranger):
-    host.key = "ssh-ed25519 AAAA-the-same"
+    host.key, host.facts_at = "ssh-ed25519 AAAA-the-same", at("09-01T00:00")
     host.save()
     Dependency.objects.create(system=system, on=stranger.system)
     asked = (None, system, at("10-09T22:00"), at("10-10T01:00"))
@@ -136,6 +139,27 @@ def test_of_what_is_not_theirs_to_see_people_read_only_that_it_is_taken(cast, sy
     assert [one.sentence for one in conflicts(*asked, [host], reader=cast.wang)] == ["主机 db-02 已占用"]
     assert [one.sentence for one in conflicts(*asked, [], [cast.chen], reader=cast.wang)] == ["陈航 已有安排"]
     assert {one.detail + one.link for one in conflicts(*asked, [host], [cast.chen])} == {""}
+
+
+@pytest.mark.parametrize("whose", ["theirs", "ours"])
+def test_a_copied_key_takes_no_machine_of_another_customer_and_shows_nothing_of_it(cast, system, host, stranger, whose):
+    """Anybody can read a public host key: between customers it counts once somebody got in under it, on both sides."""
+    host.key, host.facts_at = "ssh-ed25519 AAAA-the-same", at("09-01T00:00")
+    host.save()
+    asked = (None, system, at("10-09T22:00"), at("10-10T01:00"), [host])
+    assert [one.sentence for one in conflicts(*asked)] == ["主机 db-02 已占用"]
+    copied = host if whose == "ours" else stranger.hosts.get()
+    copied.facts_at = None
+    copied.save()
+    assert conflicts(*asked) == []
+    assert {slot.starts for slot in free_slots(system, 60, [host], after=at("10-09T12:00"))} >= {at("10-09T22:00")}
+
+
+def test_within_one_register_a_key_tells_a_machine_before_anybody_got_in(system, other, host, plan):
+    again = make_host(host.group, name="db-02 的另一行", key=host.key)
+    plan("10-09T22:00", "10-09T23:00", on=other, hosts=(host,))
+    found = conflicts(None, system, at("10-09T22:00"), at("10-10T01:00"), [again])
+    assert [one.words for one in found] == ["主机 db-02 的另一行 已占用"]
 
 
 def test_a_freeze_of_all_systems_names_who_may_except(cast, system):

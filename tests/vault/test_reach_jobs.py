@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,12 +20,13 @@ from tests.vault.conftest import Hosts, lives, make_key, make_place, open_hosts,
 from tests.vault.going import gone_to, leftovers, reach_jobs, work
 from weilu.accounts.alarms import raise_alarms
 from weilu.accounts.watched import Alarm
-from weilu.demo import make_host
+from weilu.demo import made_up_key, make_host
 from weilu.jobs.kinds import KINDS
 from weilu.jobs.models import Job
 from weilu.jobs.worker import claim, new_holder
 from weilu.kernel.times import now
 from weilu.systems.host_actions import change_host, pin_key, register_host, retire_host
+from weilu.systems.models import Host
 from weilu.vault.actions import grant_access
 from weilu.vault.models import Access, Credential, Reaching
 from weilu.vault.reach import jobs
@@ -132,6 +134,21 @@ def test_news_of_a_host_have_it_gone_to(vault: Cast):
     retire_host(vault.zheng, host, reason="下线")
     assert list(Access.objects.values_list("credential__name", flat=True)) == ["应用主机密钥"]
     assert Reaching.objects.get(host=host).asked_at is None
+
+
+def test_what_another_machine_told_of_itself_is_not_told_of_this_one(vault: Cast):
+    """With another address or key nobody has got in yet: what a key proves between customers begins anew."""
+    host = register_host(vault.zheng, make_place(vault), **FIELDS)
+
+    def facts_after(act: Callable[[], object]) -> tuple[dict[str, object], bool]:
+        Host.objects.update(facts={"os": "Debian"}, facts_at=now())
+        act()
+        found = Host.objects.get(id=host.id)
+        return found.facts, found.facts_at is not None
+
+    assert facts_after(lambda: change_host(vault.zheng, host, site="东机房")) == ({"os": "Debian"}, True)
+    assert facts_after(lambda: change_host(vault.zheng, host, address="10.231.250.251")) == ({}, False)
+    assert facts_after(lambda: pin_key(vault.zheng, host, key=made_up_key("新机"))) == ({}, False)
 
 
 def test_one_credential_that_does_not_open_keeps_only_its_own_host_shut(vault: Cast, real_hosts: Hosts):

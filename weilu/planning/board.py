@@ -12,6 +12,7 @@ from django.db.models import Q
 from weilu.accounts.models import Person
 from weilu.kernel.times import now
 from weilu.planning import rules
+from weilu.planning.machines import rows_of
 from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.planning.queries import taken_by
 from weilu.planning.rules import Frozen, Kind, Near, Span, Taken
@@ -150,26 +151,22 @@ def _around(ahead: Collection[Booking], taken: Iterable[Taken], near: Mapping[in
     for one in taken:
         hosts |= one.hosts
         people |= one.people
-    on = Booking.hosts.through.objects.filter(Q(host__key__in=hosts) | Q(host__in=_rows(hosts)))
+    on = Booking.hosts.through.objects.filter(host__in=Host.objects.filter(rows_of(hosts)).values("id"))
     by = Booking.people.through.objects.filter(person__in=people)
     concern = Q(system__in=systems) | Q(id__in=on.values("booking_id")) | Q(id__in=by.values("booking_id"))
     return list(Booking.objects.kept().touching(whole).filter(concern))
 
 
-def _rows(hosts: Iterable[str]) -> list[int]:
-    """The rows among what tells machines apart: those whose key is not pinned yet."""
-    return [int(one[1:]) for one in hosts if one.startswith("#")]
-
-
 def _elsewhere(systems: Collection[int], owners: Collection[int], span: Span) -> list[Elsewhere]:
-    """Kept work of customers who are not shown here, on machines that these systems have too."""
-    here = Host.objects.filter(group__environment__system__in=systems, retired_at=None).exclude(key="")
+    """Kept work of customers who are not shown here, on machines that these systems have too, both keys proved."""
+    here = Host.objects.filter(group__environment__system__in=systems, retired_at=None, facts_at__isnull=False)
+    here = here.exclude(key="")
     mine = {key: (system, name) for key, system, name in here.values_list("key", "group__environment__system", "name")}
     if not mine:
         return []
     foreign = Booking.hosts.through.objects.filter(
-        host__key__in=mine, booking__released_at=None, booking__starts__lt=span.end, booking__ends__gt=span.start,
-        booking__starts__gt=span.start - EDGE,
+        host__key__in=mine, host__facts_at__isnull=False, booking__released_at=None, booking__starts__lt=span.end,
+        booking__ends__gt=span.start, booking__starts__gt=span.start - EDGE,
     ).exclude(booking__owner__in=owners)  # fmt: skip
     rows = foreign.values_list("host__key", "booking__starts", "booking__ends").order_by("booking__starts")
     return [Elsewhere(*mine[key], Span(starts, ends)) for key, starts, ends in rows]

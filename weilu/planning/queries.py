@@ -19,6 +19,7 @@ from weilu.kernel import worktime
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 from weilu.planning import rules
+from weilu.planning.machines import machine, machine_of, rows_of
 from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.planning.rules import Clash, Frozen, Kind, Near, Span, Taken
 from weilu.planning.telling import EXCEPT, Conflict, Seen, tell_clash
@@ -72,7 +73,7 @@ def conflicts(
     is asked for with no host or person more than it holds: for anything else it would stand last. `reader` is told of
     other work only what they may see; without one, only of the customer's own.
     """
-    span, machines = Span(starts, ends), {_machine(host): host.name for host in hosts}
+    span, machines = Span(starts, ends), {one: host.name for host in hosts for one in machine_of(host)}
     around = _around(item, system, span, hosts, people)
     wanted = Taken(0, system.id, span, frozenset(machines), frozenset(person.id for person in people))
     found = rules.clashes(wanted, around.taken, around.near, around.opens, around.frozen)
@@ -137,8 +138,8 @@ def free_slots(
     since = rules.quarter(after or now())
     span, length = Span(since, since + timedelta(days=days)), timedelta(minutes=minutes)
     around = _around(item, system, span, hosts, people)
-    machines, persons = frozenset(map(_machine, hosts)), frozenset(person.id for person in people)
-    wanted = Taken(0, system.id, span, machines, persons)
+    machines = frozenset(one for host in hosts for one in machine_of(host))
+    wanted = Taken(0, system.id, span, machines, frozenset(person.id for person in people))
     shut = rules.clashes(wanted, around.taken, around.near, [span], around.frozen)
     cut = [(around.freezes if one.kind == Kind.FREEZE else around.bookings)[one.of].span for one in shut]
     gaps = rules.without(around.opens, [*cut, Span(datetime.min.replace(tzinfo=since.tzinfo), since)])
@@ -197,12 +198,10 @@ def _bookings(
     item: WorkItem | None, systems: Collection[int], span: Span, hosts: Collection[Host], people: Collection[Person]
 ) -> dict[int, Booking]:
     """The kept bookings within `span` that concern these systems, hosts or people, apart from the item's own."""
-    keys = {host.key for host in hosts if host.key}
-    same = {host.id for host in hosts}
-    if keys:  # another customer's register may have the same machine
-        same |= set(Host.objects.filter(key__in=keys).values_list("id", flat=True))
+    machines = {one for host in hosts for one in machine_of(host)}
     concern = Q(system__in=systems)
-    if same:
+    if machines:  # another customer's register may have the same ones
+        same = set(Host.objects.filter(rows_of(machines)).values_list("id", flat=True))
         on = Booking.hosts.through.objects.filter(host__in=same, booking=OuterRef("id"))
         concern |= Q(Exists(on))
     if people:
@@ -219,20 +218,17 @@ def taken_by(bookings: Collection[Booking]) -> list[Taken]:
     hosts: dict[int, set[str]] = defaultdict(set)
     people: dict[int, set[int]] = defaultdict(set)
     ids = [one.id for one in bookings]
-    on = Booking.hosts.through.objects.filter(booking__in=ids).values_list("booking_id", "host_id", "host__key")
-    for booking, host, key in on if ids else ():
-        hosts[booking].add(key or f"#{host}")
+    on = Booking.hosts.through.objects.filter(booking__in=ids).values_list(
+        "booking_id", "host_id", "host__owner_id", "host__key", "host__facts_at"
+    )
+    for booking, host, owner, key, reached in on if ids else ():
+        hosts[booking] |= machine(host, owner, key, reached is not None)
     by = Booking.people.through.objects.filter(booking__in=ids).values_list("booking_id", "person_id")
     for booking, person in by if ids else ():
         people[booking].add(person)
     return [
         Taken(one.id, one.system_id, one.span, frozenset(hosts[one.id]), frozenset(people[one.id])) for one in bookings
     ]
-
-
-def _machine(host: Host) -> str:
-    """What tells a machine from every other: its pinned key, or its row where none is pinned yet."""
-    return host.key or f"#{host.id}"
 
 
 def approvers(owner: Organisation) -> list[Person]:

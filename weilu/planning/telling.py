@@ -75,7 +75,7 @@ def tell_clash(clash: Clash, seen: Seen, yields: bool) -> Conflict:
 def _shared(clash: Clash, seen: Seen) -> str:
     """What both want: a host or a person, which the reader has named themselves."""
     if clash.kind == Kind.HOST:
-        return _("主机 %(names)s 已占用") % {"names": _("、").join(sorted(seen.hosts[one] for one in clash.hosts))}
+        return _("主机 %(names)s 已占用") % {"names": _("、").join(sorted({seen.hosts[one] for one in clash.hosts}))}
     if clash.kind == Kind.PERSON:
         return _("%(names)s 已有安排") % {"names": _("、").join(sorted(seen.people[one] for one in clash.people))}
     return ""
