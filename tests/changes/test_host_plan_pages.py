@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import lxml.html
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -17,7 +18,9 @@ from tests.changes.steps import item_of, signed_in
 from weilu.changes import host_forms
 from weilu.changes.host_plan import hosts_of, rehearse_hosts
 from weilu.changes.models import Change, PlanFile, PlanVersion
+from weilu.changes.plan import lines
 from weilu.execution.models import Cell, Run
+from weilu.kernel.canonical import digest
 from weilu.kernel.ids import uuid7
 from weilu.kernel.times import now
 from weilu.process.actions import record_fact
@@ -172,6 +175,79 @@ def test_an_earlier_plan_stands_in_the_form_and_is_the_same_plan_when_sent_again
     page = chen.get(f"/changes/{change.item.uid}/plan").content.decode()
     assert "方案已经送审。改了它，这一版上的签名与关口都失效" in page
     assert value_of(page, "s1-title") == ["脚本"]
+
+
+BY_PROGRAM = {
+    "then": ["group:应用", "group:库"], "canary": 0,
+    "health": [{"title": "应答", "port": 8080, "path": "/", "expect": "", "status": 204}],
+}  # fmt: skip
+
+
+def steps_by_program(one: str, other: str) -> list[dict[str, Any]]:
+    """Steps with all that the API can write of them."""
+    script = {
+        "sha256": one, "interpreter": "/bin/bash", "arguments": [" -v", "a b", "", '"x"', "两\n行"],
+        "environment": {"A": " 1 ", "B": ""},
+    }  # fmt: skip
+    probe = {"sha256": other, "interpreter": "/bin/sh", "arguments": ["-q"], "environment": {"P": "2"}}
+    back = {"sha256": other, "interpreter": "/bin/dash", "arguments": ["undo"], "environment": {"U": "3"}}
+    usual = {"seconds": 60, "crash": "ask"}
+    return [
+        usual | {"kind": "script", "title": "脚本", "with": script | {"probe": probe}, "back": back},
+        usual | {"kind": "script", "title": "什么都不写", "with": {"sha256": one, "arguments": [], "environment": {}},
+                 "back": {"sha256": other, "arguments": []}},
+        usual | {"kind": "http", "title": "首页", "with": {"port": 80, "path": "/", "status": 301}, "back": None},
+        {"kind": "manual", "title": "看灯", "with": {"words": "看", "role": "engineer"}, "seconds": 9, "crash": "probe",
+         "back": None},
+        {"kind": "signature", "title": "签", "with": {"words": "签"}, "seconds": 9, "crash": "probe", "back": None},
+    ]  # fmt: skip
+
+
+def test_a_plan_written_by_the_api_is_the_same_plan_when_the_page_sends_it_again(cast, chen, change, system):
+    group = make_group(make_environment(system, kind="standby"), name="库")
+    make_host(group)
+    hosts = [str(host.uid) for host in hosts_of(change.item)][::-1]
+    steps = steps_by_program(keep(cast, change, "echo 1\n"), keep(cast, change, "echo 0\n", "恢复.sh"))
+    over = {name: BY_PROGRAM[name] for name in ("then", "canary", "health")}
+    begin = now().replace(second=30, microsecond=7)
+    before = host_plan(cast, change, hosts=hosts, steps=steps, window_from=begin, **over)
+    url = f"/changes/{change.item.uid}/plan"
+    page = chen.get(url).content.decode()
+    answer = chen.post(url, sent(page) | {"do": "submit"})
+    after = PlanVersion.objects.filter(change=change).latest("number")
+    assert (answer.status_code, after.number) == (302, 2)
+    assert {key: value for key, value in after.content.items() if key != "number"} == {
+        key: value for key, value in before.content.items() if key != "number"
+    }
+    assert digest(after.content["orders"]) == digest(before.content["orders"])
+
+
+def sent(page: str) -> dict[str, Any]:
+    """What a browser would send of the plan's form as it stands in the page."""
+    form = lxml.html.fromstring(page).xpath("//form[contains(@class, 'host-form')]")[0]
+    found: dict[str, Any] = {}
+    for name, value in form.form_values():
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def test_two_plans_that_differ_in_how_a_host_is_probed_read_differently(cast, change):
+    one, other = keep(cast, change, "echo 1\n"), keep(cast, change, "echo 0\n", "恢复.sh")
+    steps = steps_by_program(one, other)[:1]
+    before = host_plan(cast, change, steps=steps)
+    read = {line for line in lines(before.content) if "第 1 步" in line and "脚本" in line}
+    steps[0]["with"] = steps[0]["with"] | {"probe": steps[0]["with"]["probe"] | {"arguments": ["-q", "all"]}}
+    after = host_plan(cast, change, steps=steps)
+    said = [
+        f"第 1 步 脚本：执行脚本 脚本.sh（SHA-256 {one[:12]}），解释器 /bin/bash，",
+        '参数 " -v" "a b" "" "\\"x\\"" "\\u4e24\\n\\u884c"，变量 A=" 1 " B=""，',
+        f"是否已生效这样查：执行脚本 恢复.sh（SHA-256 {other[:12]}），解释器 /bin/sh，参数 -q all，变量 P=2；",
+        "时限 60 秒；结果丢失时由人判断；",
+        f"回退：执行脚本 恢复.sh（SHA-256 {other[:12]}），解释器 /bin/dash，参数 undo，变量 U=3",
+    ]
+    assert [line for line in lines(after.content) if line not in lines(before.content)] == ["".join(said)]
+    assert len(read) == 1
+    assert "python3，密钥" in next(line for line in lines(after.content) if "主机 app-01" in line)
 
 
 def test_free_times_are_offered_and_one_fills_the_window(chen, change):

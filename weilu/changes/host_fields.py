@@ -23,10 +23,15 @@ class Entry:
     choices: Choices = ()
     optional: bool = False
     mono: bool = False
+    more: bool = False  # rarely written: folded until something stands in it
 
 
 def _optional(name: str, label: str, hint: str = "", kind: str = "text") -> Entry:
     return Entry(name, label, hint, kind, optional=True, mono=True)
+
+
+def _more(name: str, label: str, hint: str = "", kind: str = "text") -> Entry:
+    return Entry(name, label, hint, kind, optional=True, mono=True, more=True)
 
 
 def _package() -> list[Entry]:
@@ -51,13 +56,17 @@ def _file() -> list[Entry]:
 
 
 def _script() -> list[Entry]:
+    lines = _("一行一个；前后有空格或含换行的写在双引号里")
     return [
         Entry("file", _("脚本"), kind="file"), _optional("interpreter", _("解释器"), "/bin/bash"),
-        _optional("arguments", _("参数"), _("一行一个"), "lines"),
+        _optional("arguments", _("参数"), lines, "lines"),
         _optional("environment", _("变量"), _("一行一个，例如 LEVEL=2"), "lines"),
         Entry(
             "probe", _("检查脚本"), _("结果丢失时用它查：退出码 0 是已生效，1 是没有"), "file", optional=True
         ),
+        _more("probe_interpreter", _("检查脚本的解释器"), "/bin/bash"),
+        _more("probe_arguments", _("检查脚本的参数"), _("一行一个"), "lines"),
+        _more("probe_environment", _("检查脚本的变量"), _("一行一个，例如 LEVEL=2"), "lines"),
     ]  # fmt: skip
 
 
@@ -108,6 +117,8 @@ def entries_of(kind: str) -> list[Entry]:
     elif kind in ("script", "bundle"):
         found.append(Entry("back_file", _("回退脚本"), _("不选就是没有回退，审批时写明"), "file", optional=True))
         found.append(_optional("back_arguments", _("回退脚本的参数"), _("一行一个"), "lines"))
+        found.append(_more("back_interpreter", _("回退脚本的解释器"), "/bin/bash"))
+        found.append(_more("back_environment", _("回退脚本的变量"), _("一行一个，例如 LEVEL=2"), "lines"))
     return found
 
 

@@ -3,8 +3,10 @@
 Without JavaScript: every button of the form sends all of it, and it comes back with everything that was typed.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from django.http import QueryDict
@@ -21,13 +23,13 @@ from weilu.systems.models import Host
 
 PLAIN = (
     "then_kind", "then", "stop_done", "stop_below", "at_once", "minutes", "at_window_end", "backup", "backup_step",
-    "no_backup", "window_from", "window_to", "impact", "risk", "way_back", "upgrade_notes",
+    "no_backup", "order", "by_group", "window_from", "window_to", "impact", "risk", "way_back", "upgrade_notes",
 )  # fmt: skip
 USUAL = {
     "then_kind": "percent", "then": "25% 100%", "stop_done": "3", "stop_below": "80", "at_once": "10",
     "minutes": "30", "at_window_end": "ask", "backup": "none", "backup_step": "1",
 }  # fmt: skip
-CHECK = ("title", "port", "path", "expect")
+CHECK = ("title", "port", "path", "expect", "status")
 Typed = dict[str, Any]
 Row = dict[str, str]
 
@@ -53,7 +55,9 @@ def read(post: QueryDict) -> Typed:
     count = min(max(whole(post.get("steps", "0")), 0), orders.MOST_STEPS)
     found["steps"] = [row for n in range(1, count + 1) if (row := _row(post, n))]
     columns = [post.getlist(f"health_{part}") for part in CHECK]
-    found["health"] = [dict(zip(CHECK, cells, strict=True)) for cells in zip(*columns, strict=False) if any(cells)]
+    found["health"] = [
+        dict(zip(CHECK, cells, strict=True)) for cells in zip_longest(*columns, fillvalue="") if any(cells)
+    ]
     return found
 
 
@@ -85,7 +89,16 @@ def chosen(given: Typed, hosts: Sequence[Host]) -> list[Host]:
         host for host in hosts if str(host.uid) in given["hosts"] | given["canary"]
         or str(host.group.uid) in given["groups"]
     ]  # fmt: skip
-    return sorted(ticked, key=lambda host: str(host.uid) not in given["canary"])
+    place = {uid: n for n, uid in enumerate(given["order"].split(","))}  # of an earlier plan's own order
+    return sorted(ticked, key=lambda host: (str(host.uid) not in given["canary"], place.get(str(host.uid), len(place))))
+
+
+def of_its_own(given: Typed, hosts: Sequence[Host]) -> dict[str, bool]:
+    """Whether the order of hosts, and that of the batches by group, is the earlier plan's own and not the usual one."""
+    plain = given | {"order": "", "by_group": ""}
+    picked, usual = chosen(given, hosts), chosen(plain, hosts)
+    by_group = bool(given["by_group"]) and written(given, picked).then != written(plain, picked).then
+    return {"order": picked != usual, "by_group": by_group}
 
 
 def entries(given: Typed, hosts: Sequence[Host]) -> dict[str, Any]:
@@ -105,7 +118,8 @@ def written(given: Typed, hosts: Sequence[Host]) -> Written:
     """Batches, time and backup as typed."""
     canary = sum(str(host.uid) in given["canary"] for host in hosts)
     if given["then_kind"] == "group":
-        then = [f"group:{name}" for name in dict.fromkeys(host.group.name for host in hosts[canary:])] or ["100%"]
+        names = [f"group:{host.group.name}" for host in hosts[canary:]]
+        then = list(dict.fromkeys(kept_groups(given["by_group"]) + names)) or ["100%"]
     else:
         then = given["then"].translate(text.FULL_WIDTH).replace(",", " ").replace("、", " ").split()
     return Written(
@@ -117,8 +131,22 @@ def written(given: Typed, hosts: Sequence[Host]) -> Written:
     )  # fmt: skip
 
 
+def kept_groups(value: str) -> list[str]:
+    """The batches by group that an earlier plan has in an order of its own, as the form carries them."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return []
+    return [word for word in found if isinstance(word, str)] if isinstance(found, list) else []
+
+
 def _check(row: Mapping[str, str]) -> dict[str, Any]:
-    return {"title": row["title"], "port": whole(row["port"]), "path": row["path"], "expect": row["expect"]}
+    told = {name: row[name] for name in ("title", "path", "expect")}
+    return told | {"port": whole(row["port"]), "status": _status(row["status"])}
+
+
+def _status(value: str) -> int:
+    return whole(value) if value.strip() else 200
 
 
 def _step(n: int, row: Row) -> dict[str, Any]:
@@ -130,12 +158,12 @@ def _step(n: int, row: Row) -> dict[str, Any]:
     if "file" in row:
         told["sha256"] = row["file"]
     if kind == "script":
-        told |= _script(n, row)
+        told |= _script(n, row, "")
+        told |= _some(probe=_script(n, row, "probe_", row["probe"]))
     if kind == "http":
-        status = whole(row["status"]) if row["status"].strip() else 200
-        told |= {"port": whole(row["port"]), "expect": row["expect"], "status": status}
+        told |= {"port": whole(row["port"]), "expect": row["expect"], "status": _status(row["status"])}
     if row.get("back_file"):
-        back = {"sha256": row["back_file"]} | _some(arguments=_lines(row["back_arguments"]))  # type: ignore[assignment]
+        back = _script(n, row, "back_", row["back_file"])  # type: ignore[assignment]
     people = kind in orders.BY_PEOPLE
     return {
         "kind": kind, "title": row["title"], "with": told, "back": back,
@@ -143,19 +171,20 @@ def _step(n: int, row: Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _script(n: int, row: Row) -> dict[str, Any]:
+def _script(n: int, row: Row, part: str, sha256: str = "") -> dict[str, Any]:
+    """The script of a row, its probe or its way back; of one that is not chosen nothing."""
+    if part and not sha256:
+        return {}
     names = {}
-    for line in _lines(row["environment"]):
+    for line in _lines(row[f"{part}environment"]):
         name, sign, value = line.partition("=")
         if not sign:
             raise Refused(
                 _("第 %(n)d 步：变量「%(line)s」应写成 名称=值") % {"n": n, "line": line[:40]}, field=f"step-{n}"
             )
-        names[name.strip()] = value
-    probe = {"sha256": row["probe"]} if row["probe"] else None
-    return _some(
-        interpreter=row["interpreter"], arguments=_lines(row["arguments"]), environment=names, probe=probe
-    )  # fmt: skip
+        names[name.strip()] = _unquoted(value)
+    words = [_unquoted(line) for line in _lines(row[f"{part}arguments"])]
+    return _some(sha256=sha256, interpreter=row[f"{part}interpreter"], arguments=words, environment=names)
 
 
 def _some(**told: Any) -> dict[str, Any]:
@@ -166,6 +195,20 @@ def _lines(value: str) -> list[str]:
     return [line.strip() for line in value.splitlines() if line.strip()]
 
 
+def _unquoted(line: str) -> str:
+    """What a line says; one in double quotes is a JSON text, so that blanks and line feeds can be written."""
+    try:
+        found = json.loads(line) if line.startswith('"') else line
+    except ValueError:
+        return line
+    return found if isinstance(found, str) else line
+
+
+def _quoted(value: str) -> str:
+    plain = value and value == value.strip() and not value.startswith('"') and len(value.splitlines()) == 1
+    return value if plain else json.dumps(value, ensure_ascii=not value.isprintable())
+
+
 def from_plan(content: Mapping[str, Any]) -> Typed:
     """An earlier plan for hosts as entries of the form, to be written on."""
     told = content["orders"]
@@ -173,7 +216,8 @@ def from_plan(content: Mapping[str, Any]) -> Typed:
     by_group = all(word.startswith("group:") for word in batches["then"])
     found = blank() | {name: content[name] for name in ("impact", "risk", "way_back", "upgrade_notes")}
     found |= {
-        "hosts": set(uids), "canary": set(uids[: batches["canary"]]),
+        "hosts": set(uids), "canary": set(uids[: batches["canary"]]), "order": ",".join(uids),
+        "by_group": json.dumps(batches["then"], ensure_ascii=False) if by_group else "",
         "then_kind": "group" if by_group else "percent", "then": "" if by_group else " ".join(batches["then"]),
         "stop_done": str(batches["stop"]["done"]), "stop_below": str(batches["stop"]["below"]),
         "at_once": str(batches["at_once"]), "minutes": str(told["minutes"]), "at_window_end": told["at_window_end"],
@@ -188,7 +232,8 @@ def from_plan(content: Mapping[str, Any]) -> Typed:
 
 def local(at: datetime) -> str:
     """An instant as a browser's entry of date and time has it."""
-    return at.astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M")
+    there = at.astimezone(SHANGHAI).replace(tzinfo=None)
+    return there.isoformat(timespec="seconds" if there.second else "minutes")
 
 
 def _row_of(step: Mapping[str, Any]) -> Row:
@@ -200,14 +245,24 @@ def _row_of(step: Mapping[str, Any]) -> Row:
     if "file" in row:
         row["file"] = told.get("sha256", "")
     if step["kind"] == "script":
-        row["arguments"] = "\n".join(told.get("arguments", []))
-        row["environment"] = "\n".join(f"{name}={value}" for name, value in told.get("environment", {}).items())
+        row |= _script_row("", told) | _script_row("probe_", told.get("probe") or {})
         row["probe"] = (told.get("probe") or {}).get("sha256", "")
+    if step["kind"] == "signature":
+        row["role"] = told.get("role") or "engineer"
     if "back" in row:
         row["back"] = back or ""
     if isinstance(back, dict):
-        row |= {"back_file": back["sha256"], "back_arguments": "\n".join(back.get("arguments", []))}
+        row |= {"back_file": back["sha256"]} | _script_row("back_", back)
     return row
+
+
+def _script_row(part: str, told: Mapping[str, Any]) -> Row:
+    names = [f"{name}={_quoted(value)}" for name, value in told.get("environment", {}).items()]
+    return {
+        f"{part}interpreter": told.get("interpreter") or "",
+        f"{part}arguments": "\n".join(_quoted(word) for word in told.get("arguments", [])),
+        f"{part}environment": "\n".join(names),
+    }  # fmt: skip
 
 
 def uploads(given: Typed, names: Sequence[str]) -> list[tuple[int, str, str]]:

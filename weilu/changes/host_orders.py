@@ -46,7 +46,7 @@ def checked_steps(given: Sequence[Mapping[str, Any]]) -> list[fleet.Step]:
 
 
 def _step(number: int, given: Mapping[str, Any]) -> fleet.Step:
-    field, label = f"step-{number}", _("第 %(n)d 步的") % {"n": number}
+    field, label, back = f"step-{number}", _("第 %(n)d 步的") % {"n": number}, given.get("back")
     if given["kind"] not in fleet.KINDS:
         raise Refused(_("第 %(n)d 步：没有这种步骤") % {"n": number}, field=field)
     told = {
@@ -56,16 +56,29 @@ def _step(number: int, given: Mapping[str, Any]) -> fleet.Step:
     }  # fmt: skip
     if given["kind"] in fleet.BY_PEOPLE:
         told["words"] = text.prose(told.get("words"), label + _("要人做什么"), field=field, longest=2000)
-    if given["kind"] == "signature" and (told.get("role") or "engineer") not in ROLES:
+        told["role"] = told.get("role") or "engineer" if given["kind"] == "signature" else ""
+    if given["kind"] == "signature" and told["role"] not in ROLES:
         raise Refused(_("第 %(n)d 步：没有这个角色") % {"n": number}, field=field)
     if given["kind"] == "http":
         told = check_of(told, field, label)
     return {
         "key": f"s{number}", "kind": given["kind"],
         "title": text.line(given.get("title"), label + _("名称"), field=field, longest=60),
-        "with": {key: value for key, value in told.items() if value not in ("", None)},
-        "seconds": given["seconds"], "crash": given["crash"], "back": given.get("back"),
+        "with": _some(told), "back": _some(back) if isinstance(back, Mapping) else back, **_time_of(given),
     }  # fmt: skip
+
+
+def _time_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Limit, and what follows a lost result; work by people has neither, and is written in one way only."""
+    if given["kind"] in fleet.BY_PEOPLE:
+        return {"seconds": fleet.LONGEST_STEP, "crash": "ask"}
+    return {"seconds": given["seconds"], "crash": given["crash"]}
+
+
+def _some(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what says nothing, so that the same plan is the same content whoever wrote it, page or program."""
+    whole = {key: _some(value) if key == "probe" and value else value for key, value in told.items()}
+    return {key: value for key, value in whole.items() if value not in ("", None, [], {})}
 
 
 def check_of(given: Mapping[str, Any], field: str, label: str) -> dict[str, Any]:

@@ -54,6 +54,11 @@ class StepRow:
     title: str
     asked: list[Asked]
     last: bool
+    more: list[Asked]  # entries that are rarely written
+
+    @property
+    def more_open(self) -> bool:
+        return any(one.value or one.wrong for one in self.more)
 
 
 @dataclass
@@ -72,7 +77,8 @@ def form_part(found: ChangeView, given: host_forms.Typed, reader: Person, focus:
     return {
         "typed": given | {"health": health}, "groups": _groups(hosts), "steps": list(_rows(given)),
         "kinds": [(kind, kind_title(kind)) for kind in KINDS], "files": found.files, "focus": focus,
-        "picked": len(host_forms.chosen(given, hosts)), **time_part(found, given, reader, hosts),
+        "picked": len(host_forms.chosen(given, hosts)), "of_its_own": host_forms.of_its_own(given, hosts),
+        **time_part(found, given, reader, hosts),
     }  # fmt: skip
 
 
@@ -122,7 +128,8 @@ def _rows(given: host_forms.Typed) -> Iterator[StepRow]:
     steps = given["steps"]
     for n, row in enumerate(steps, start=1):
         asked = [Asked(entry, f"s{n}-{entry.name}", row[entry.name]) for entry in entries_of(row["kind"])]
-        yield StepRow(n, row["kind"], kind_title(row["kind"]), asked, n == len(steps))
+        usual, more = ([one for one in asked if one.entry.more == rare] for rare in (False, True))
+        yield StepRow(n, row["kind"], kind_title(row["kind"]), usual, n == len(steps), more)
 
 
 @dataclass(frozen=True)

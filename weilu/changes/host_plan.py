@@ -101,6 +101,7 @@ def submit_host_plan(
         raise Refused(_("这类工单不写主机方案"), rules.APPROVED_AS_IS)
     chosen = _hosts(item, hosts)
     told = _orders(change, chosen, checked_steps(steps), written)
+    window_from, window_to = window_from.replace(microsecond=0), window_to.replace(microsecond=0)
     told |= {"window_from": iso(window_from), "window_to": iso(window_to)}
     _check(told)
     rules.check_window(window_from, window_to, now())

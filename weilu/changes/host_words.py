@@ -1,5 +1,6 @@
 """The orders for hosts in words, one fact a line: what approvers read, and what two versions are compared by."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -94,6 +95,7 @@ def host_lines(told: fleet.Orders) -> list[str]:
     found = [_("主机 %(count)d 台") % {"count": len(told["hosts"])}]
     for host in told["hosts"]:
         where = f"{host['user']}@{host['address']}:{host['port']}" + (" sudo" if host["become"] else "")
+        where += f" {host['python']}" if host["python"] else ""
         found.append(
             _("主机 %(name)s（%(group)s）：%(where)s，密钥 %(key)s")
             % {"name": host["name"], "group": host["group"], "where": where, "key": fingerprint(host["key"])}
@@ -117,9 +119,9 @@ def host_lines(told: fleet.Orders) -> list[str]:
 
 
 def _step_line(told: fleet.Orders, number: int, step: fleet.Step) -> str:
-    parts = [step_words(told, step), _("时限 %(n)d 秒") % {"n": step["seconds"]}]
+    parts = [step_words(told, step)]
     if step["kind"] not in fleet.BY_PEOPLE:
-        parts.append(crash_words(step["crash"]))
+        parts += [_("时限 %(n)d 秒") % {"n": step["seconds"]}, crash_words(step["crash"])]
     parts.append(back_words(told, step))
     words = {"n": number, "title": step["title"], "words": _("；").join(parts)}
     return _("第 %(n)d 步 %(title)s：%(words)s") % words
@@ -157,13 +159,19 @@ def _script(told: Mapping[str, Any], names: Mapping[str, str]) -> str:
     if told.get("interpreter"):
         words += _("，解释器 %(interpreter)s") % told
     if told.get("arguments"):
-        words += _("，参数 %(words)s") % {"words": " ".join(told["arguments"])}
+        words += _("，参数 %(words)s") % {"words": " ".join(map(_plainly, told["arguments"]))}
     if told.get("environment"):
-        said = " ".join(f"{name}={value}" for name, value in sorted(told["environment"].items()))
+        said = " ".join(f"{name}={_plainly(value)}" for name, value in sorted(told["environment"].items()))
         words += _("，变量 %(words)s") % {"words": said}
     if told.get("probe"):
-        words += _("，用 %(file)s 查是否已生效") % {"file": _file_name(told["probe"], names)}
+        words += _("，是否已生效这样查：%(words)s") % {"words": _script(told["probe"], names)}
     return words
+
+
+def _plainly(value: str) -> str:
+    """One argument or value; in quotes where one could not see where it ends."""
+    plain = value and not any(sign.isspace() or sign in "\"'" for sign in value)
+    return value if plain else json.dumps(value, ensure_ascii=not value.isprintable())
 
 
 def _http(told: Mapping[str, Any], names: Mapping[str, str]) -> str:

@@ -196,6 +196,7 @@ def _check_back(kind: str, back: Any, artefacts: set[str], wrong: Wrong) -> None
         if back != "auto":
             raise wrong(_("这种步骤的回退只能是自动恢复，或没有"))
     elif kind in ("script", "bundle") and isinstance(back, dict):
+        _only(back, wrong, "sha256", "interpreter", "arguments", "environment")
         _script(back, artefacts, wrong)
     else:
         raise wrong(_("这种步骤不能有回退"))
