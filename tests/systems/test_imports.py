@@ -16,11 +16,22 @@ from tests.systems.test_host_pages import signed_in
 from weilu.evidence.files import read
 from weilu.evidence.models import Staged
 from weilu.execution.models import RunHost
+from weilu.jobs.kinds import Doing
+from weilu.jobs.models import Job
 from weilu.kernel.refused import Stale
 from weilu.systems.host_actions import change_host
-from weilu.systems.import_actions import OPEN_FOR, confirm_import, drop_import, plan_of_import, propose_import
+from weilu.systems.import_actions import (
+    MOST_OPEN,
+    OPEN_FOR,
+    confirm_import,
+    drop_import,
+    plan_of_import,
+    propose_import,
+)
 from weilu.systems.importing.plan import Plan
+from weilu.systems.keeping import FORGET_UPLOADS
 from weilu.systems.keys import fingerprint
+from weilu.systems.layout_actions import drop_environment
 from weilu.systems.models import Environment, Host, HostEvent, HostGroup, HostImport
 from weilu.vault.models import Reaching
 
@@ -296,12 +307,67 @@ def test_an_import_ends_once(cast: Cast, environment: Environment):
     assert (bytes(left.source), left.read, left.done) == (b"", {}, None)
 
 
+def grown_old(found: HostImport, by: timedelta = OPEN_FOR + timedelta(minutes=1)) -> HostImport:
+    HostImport.objects.filter(id=found.id).update(made_at=found.made_at - by)
+    found.refresh_from_db()
+    return found
+
+
 def test_an_upload_that_nobody_confirms_is_gone_after_a_week(cast: Cast, environment: Environment):
-    found = uploaded(cast, "[应用]\na\n", environment)
-    HostImport.objects.filter(id=found.id).update(made_at=found.made_at - OPEN_FOR - timedelta(minutes=1))
+    gone, kept = (uploaded(cast, f"[应用]\n{name}\n", environment) for name in ("a", "b"))
+    source = bytes(kept.source)
+    grown_old(gone)
+    grown_old(kept, OPEN_FOR - timedelta(minutes=1))
+    FORGET_UPLOADS.do(Doing(Job(), 0))
+    gone.refresh_from_db()
+    kept.refresh_from_db()
+    assert (bytes(gone.source), gone.read, gone.done, gone.settled_by) == (b"", {}, None, None)
+    assert (gone.settled_at is None, bytes(kept.source), kept.settled_at) == (False, source, None)
+
+
+def test_the_next_upload_of_the_customer_clears_an_old_one_away(cast: Cast, environment: Environment):
+    found = grown_old(uploaded(cast, "[应用]\na\n", environment))
     uploaded(cast, "[应用]\nb\n", environment)
     found.refresh_from_db()
     assert (bytes(found.source), found.read, found.done, found.settled_by) == (b"", {}, None, None)
+
+
+def test_an_upload_older_than_a_week_is_not_taken_over_but_can_be_left(cast: Cast, environment: Environment):
+    found = grown_old(uploaded(cast, "[应用]\na\n", environment))
+    digest = plan_of_import(found).digest
+    assert refusal_of(lambda: confirm_import(cast.zheng, found, digest=digest)) == Refusal(
+        "这次上传已超过 7 天，不能再导入。重新上传文件"
+    )
+    assert drop_import(cast.zheng, found).settled_by == cast.zheng
+
+
+def test_uploads_that_wait_for_a_word_are_bounded(cast: Cast, environment: Environment):
+    first = uploaded(cast, "[应用]\na\n", environment)
+    row = {
+        "owner": cast.jz,
+        "kind": "ini",
+        "name": "x",
+        "sha256": "0",
+        "source": b"",
+        "read": {},
+        "made_by": cast.zheng,
+    }
+    HostImport.objects.bulk_create(HostImport(**row) for _ in range(MOST_OPEN - 1))
+    full = Refusal("有 20 次上传还没有办。先导入或删去几次再传", "", "file")
+    assert refusal_of(lambda: uploaded(cast, "[应用]\nb\n", environment)) == full
+    drop_import(cast.zheng, first)
+    assert uploaded(cast, "[应用]\nb\n", environment).settled_at is None
+
+
+def test_an_environment_that_had_uploads_can_be_dropped_once_they_are_settled(cast: Cast, environment: Environment):
+    found = uploaded(cast, "[应用]\na\n", environment)
+    assert refusal_of(lambda: drop_environment(cast.zheng, environment)) == Refusal(
+        "还有上传的主机清单等着导入到「现网」。先导入或删去它"
+    )
+    drop_import(cast.zheng, found)
+    drop_environment(cast.zheng, environment)
+    found.refresh_from_db()
+    assert (found.environment, Environment.objects.count()) == (None, 0)
 
 
 @pytest.mark.parametrize("who", ["wang", "li", "zhao", "qian", "wu", "chen", "zhou", "sun", "he"])

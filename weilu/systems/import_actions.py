@@ -25,6 +25,7 @@ from weilu.systems.keys import fingerprint
 from weilu.systems.models import Environment, Host, HostEvent, HostGroup, HostImport
 
 OPEN_FOR = timedelta(days=7)  # an upload that nobody confirms
+MOST_OPEN = 20  # uploads of one customer that wait for a word
 
 
 def propose_import(
@@ -51,8 +52,9 @@ def propose_import(
         raise Refused(_("没有选导入到哪个环境"), field="environment")
     with transaction.atomic():
         hold_register(by, owner)
-        stale = HostImport.objects.filter(owner=owner, settled_at=None, made_at__lt=now() - OPEN_FOR)
-        stale.update(settled_at=now(), source=b"", read={})
+        forget_old_uploads(owner)
+        if HostImport.objects.filter(owner=owner, settled_at=None).count() >= MOST_OPEN:
+            raise Refused(_("有 %(n)d 次上传还没有办。先导入或删去几次再传") % {"n": MOST_OPEN}, field="file")
         return HostImport.objects.create(
             owner=owner, environment=environment, kind=kind, name=name, sha256=sha256(data).hexdigest(), source=data,
             read=reading.as_data(), made_by=by,
@@ -66,6 +68,8 @@ ACTIONS["systems.propose_import"] = propose_import
 def confirm_import(by: Person, found: HostImport, *, digest: str) -> HostImport:
     """Take over what was shown under `digest`, in one go; raises Stale where the register has moved on since."""
     found = _held(by, found)
+    if found.made_at < now() - OPEN_FOR:
+        raise Refused(_("这次上传已超过 %(n)d 天，不能再导入。重新上传文件") % {"n": OPEN_FOR.days})
     hosts = Host.objects.filter(owner=found.owner, retired_at=None).order_by("id")
     list(hosts.select_for_update(no_key=True).values_list("id"))  # no run takes one between the look and the act
     plan = plan_of_import(found)
@@ -92,6 +96,12 @@ def confirm_import(by: Person, found: HostImport, *, digest: str) -> HostImport:
 def drop_import(by: Person, found: HostImport) -> HostImport:
     """Leave an upload: nothing of it is kept."""
     return _settle(_held(by, found), by, None)
+
+
+def forget_old_uploads(owner: Organisation | None = None) -> None:
+    """Let go of uploads that nobody confirmed in OPEN_FOR, of one customer or of all; each is one statement."""
+    stale = HostImport.objects.filter(settled_at=None, made_at__lt=now() - OPEN_FOR)
+    (stale.filter(owner=owner) if owner else stale).update(settled_at=now(), source=b"", read={})
 
 
 def plan_of_import(found: HostImport) -> Plan:

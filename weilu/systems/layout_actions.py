@@ -11,7 +11,7 @@ from weilu.kernel.actions import action
 from weilu.kernel.refused import Refused
 from weilu.systems import host_rules as rules
 from weilu.systems.actions import hold_register, read_again
-from weilu.systems.models import Dependency, Environment, HostGroup, Limit, System
+from weilu.systems.models import Dependency, Environment, HostGroup, HostImport, Limit, System
 
 
 @action("systems.add_environment")
@@ -46,6 +46,10 @@ def drop_environment(by: Person, environment: Environment) -> None:
     read_again(environment)
     if environment.groups.exists():
         raise Refused(_("「%(name)s」里还有主机组，先删去空的组") % {"name": environment.name})
+    uploads = HostImport.objects.filter(environment=environment)
+    if uploads.filter(settled_at=None).exists():
+        raise Refused(_("还有上传的主机清单等着导入到「%(name)s」。先导入或删去它") % {"name": environment.name})
+    uploads.update(environment=None)
     system, name = environment.system, environment.name
     _delete(environment, name)
     _tell("systems.environment_dropped", system, by, {"environment": name})
