@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization as form
 
 from tests.cast import Cast, system_of
 from tests.hosts.site import RealHost, new_key
@@ -70,6 +71,13 @@ def staged(kind: str) -> list[dict[str, Any]]:
 def made_up_private() -> str:
     """A private key that opens nothing, as people paste it."""
     return new_key()[0]
+
+
+def pem(key: object, passphrase: str = "", openssh: bool = True) -> str:
+    """A private key as people paste it, locked or not."""
+    sealing = form.BestAvailableEncryption(passphrase.encode()) if passphrase else form.NoEncryption()
+    shape = form.PrivateFormat.OpenSSH if openssh else form.PrivateFormat.PKCS8
+    return key.private_bytes(form.Encoding.PEM, shape, sealing).decode()
 
 
 def lives(pid: int) -> bool:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.cast import Cast
 from tests.support.unchanged import Refusal, refusal_of
-from tests.vault.conftest import made_up_private, make_key, make_place, staged
+from tests.vault.conftest import made_up_private, make_key, make_place, pem, staged
 from weilu.demo import make_host
 from weilu.kernel.refused import Refused
 from weilu.vault import keys, material
@@ -38,12 +38,6 @@ def raw(private: bytes) -> bytes:
     return form.load_ssh_private_key(private, None).private_bytes(
         form.Encoding.DER, form.PrivateFormat.PKCS8, form.NoEncryption()
     )
-
-
-def pem(key: object, passphrase: str = "", openssh: bool = True) -> str:
-    sealing = form.BestAvailableEncryption(passphrase.encode()) if passphrase else form.NoEncryption()
-    shape = form.PrivateFormat.OpenSSH if openssh else form.PrivateFormat.PKCS8
-    return key.private_bytes(form.Encoding.PEM, shape, sealing).decode()
 
 
 @pytest.mark.parametrize("who", ["wang", "li", "zhao", "qian", "wu", "chen", "zhou", "sun", "he"])
@@ -107,23 +101,6 @@ def test_a_passphrase_is_asked_for_once_and_taken_off(vault: Cast, openssh: bool
 CUT = made_up_private()
 WEAK = pem(rsa.generate_private_key(65537, 1024))
 OLD = pem(dsa.generate_private_key(1024), openssh=False)
-
-
-def test_a_key_that_would_hold_the_page_for_minutes_is_turned_away(vault: Cast, tmp_path: Path):
-    place = tmp_path / "key"
-    made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "words", "-f", str(place)]
-    subprocess.run([*made, "-a", "40"], check=True)
-    usual = {"name": "密钥", "kind": "ssh_key", "secret": place.read_text(), "passphrase": "words"}
-    lines = place.read_text().splitlines()
-    blob = bytearray(base64.b64decode("".join(lines[1:-1])))
-    at = blob.index(b"bcrypt") + 6 + 4 + 4 + 16
-    assert int.from_bytes(blob[at : at + 4], "big") == 40
-    blob[at : at + 4] = (1 << 31).to_bytes(4, "big")
-    slow = "\n".join([lines[0], base64.b64encode(bytes(blob)).decode(), lines[-1]])
-    assert refusal_of(lambda: add_credential(vault.zheng, vault.jz, **(usual | {"secret": slow}))) == Refusal(
-        "私钥的口令迭代次数太多，先用 ssh-keygen -p 改成通常的次数", "", "secret"
-    )
-    assert add_credential(vault.zheng, vault.jz, **usual).kind == "ssh_key"
 
 
 @given(st.text(max_size=300))

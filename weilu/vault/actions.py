@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from weilu.accounts.models import Organisation, Person
 from weilu.evidence.actions import stage
 from weilu.kernel import text
-from weilu.kernel.actions import action
+from weilu.kernel.actions import ACTIONS, action
 from weilu.kernel.ids import uuid7
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
@@ -19,29 +20,30 @@ from weilu.vault.reach import jobs
 from weilu.vault.sealing import seal
 
 
-@action("vault.add_credential")
 def add_credential(
     by: Person, owner: Organisation, *, name: str, kind: str, secret: str = "", passphrase: str = "", make: bool = False
 ) -> Credential:
     """Seal a secret under a name: a pasted private key (with its passphrase, given once), a new pair, or a password.
 
-    With `make` a new pair is made here, and nobody ever sees its private half.
+    With `make` a new pair is made here, and nobody ever sees its private half. Not one transaction with the reading:
+    a key may be locked so that it takes long to open, and no lock is held meanwhile.
     """
     rules.check_may_manage(by.may(rules.RIGHT, owner.id))
     name = text.line(name, _("名称"), field="name", longest=60)
-    if Credential.objects.active().filter(owner=owner, name=name).exists():
-        raise Refused(_("已有叫「%(name)s」的凭据，换一个名称") % {"name": name}, field="name")
     content, public = _content(kind, secret, passphrase, make)
-    if public and (same := Credential.objects.active().filter(owner=owner, public=public).first()):
-        raise Refused(_("这个密钥已在保险库里，叫「%(name)s」") % {"name": same.name}, field="secret")
-    key, uid = keys.present(), uuid7()
-    sealed = seal(content, key.public, uid, kind)
-    made = Credential.objects.create(
-        uid=uid, owner=owner, name=name, kind=kind, public=public, sealed=sealed, sealed_to=key, made_by=by
-    )
-    data = _facts(made) | {"kind": kind, "made_here": make}
-    stage("vault.credential_added", data, actor=by.actor, org=owner.code)
+    with transaction.atomic():
+        key, uid = keys.present(), uuid7()
+        _check_new(owner, name, public)
+        sealed = seal(content, key.public, uid, kind)
+        made = Credential.objects.create(
+            uid=uid, owner=owner, name=name, kind=kind, public=public, sealed=sealed, sealed_to=key, made_by=by
+        )
+        data = _facts(made) | {"kind": kind, "made_here": make}
+        stage("vault.credential_added", data, actor=by.actor, org=owner.code)
     return made
+
+
+ACTIONS["vault.add_credential"] = add_credential
 
 
 @action("vault.retire_credential")
@@ -98,6 +100,15 @@ def revoke_access(by: Person, access: Access) -> None:
     ref = stage("vault.access_taken", _facts(found) | {"opened": place}, actor=by.actor, org=found.owner.code)
     if host is not None:
         tell_of(host, "vault.access_taken", {"key": found.name}, by.actor, ref)
+
+
+def _check_new(owner: Organisation, name: str, public: str) -> None:
+    """Neither its name nor the key itself is in the vault already; under the lock of the vault's key."""
+    active = Credential.objects.active().filter(owner=owner)
+    if active.filter(name=name).exists():
+        raise Refused(_("已有叫「%(name)s」的凭据，换一个名称") % {"name": name}, field="name")
+    if public and (same := active.filter(public=public).first()):
+        raise Refused(_("这个密钥已在保险库里，叫「%(name)s」") % {"name": same.name}, field="secret")
 
 
 def _content(kind: str, secret: str, passphrase: str, make: bool) -> tuple[bytes, str]:

@@ -13,12 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from django.utils.translation import gettext as _
 
 from weilu.kernel.refused import Refused
+from weilu.vault import stirring
 
 LONGEST = 20_000  # characters of a private key; RSA with 16,384 bits has 13,000
-SHORTEST_RSA = 2048  # bits
+SHORTEST_RSA, LONGEST_RSA = 2048, 16_384  # bits
 LONGEST_PASSWORD = 256
-MOST_ROUNDS = 512  # ssh-keygen has 16 or 24 by itself; a thousand hold a page for half a minute
-MAGIC = b"openssh-key-v1\0"
 AnyKey = Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey
 
 
@@ -42,9 +41,8 @@ def read_private(pasted: str, passphrase: str) -> Pair:
     key = _opened(text.encode("ascii"), passphrase.encode() or None)
     if not isinstance(key, AnyKey):
         raise Refused(_("这种密钥不能用。请用 Ed25519、ECDSA 或 RSA 密钥"), field="secret")
-    if isinstance(key, RSAPrivateKey) and key.key_size < SHORTEST_RSA:
-        words = _("RSA 密钥只有 %(bits)d 位，至少 %(least)d 位。换一个密钥")
-        raise Refused(words % {"bits": key.key_size, "least": SHORTEST_RSA}, field="secret")
+    if isinstance(key, RSAPrivateKey):
+        _check_rsa(key)
     return _pair(key)
 
 
@@ -83,27 +81,9 @@ def _check_form(text: str) -> None:
         raise Refused(_("不是私钥。请贴整个私钥文件，以 -----BEGIN 开头、以 PRIVATE KEY----- 结尾"), field="secret")
 
 
-def _rounds(text: bytes) -> int:
-    """How often the passphrase of an OpenSSH key is stirred; 0 where that cannot be read: the parser says so."""
-    try:
-        blob = base64.b64decode(b"".join(text.split(b"\n")[1:-2]))
-        parts, place = [], len(MAGIC)
-        for _part in range(3):  # cipher, kdf, its options: salt and rounds
-            length = int.from_bytes(blob[place : place + 4], "big")
-            parts.append(blob[place + 4 : place + 4 + length])
-            place += 4 + length
-    except (ValueError, binascii.Error):
-        return 0
-    return int.from_bytes(parts[2][-4:], "big") if blob.startswith(MAGIC) and parts[1] == b"bcrypt" else 0
-
-
 def _opened(text: bytes, passphrase: bytes | None) -> object:
     try:
-        if b"OPENSSH PRIVATE KEY" in text.partition(b"\n")[0]:
-            if _rounds(text) > MOST_ROUNDS:
-                raise Refused(_("私钥的口令迭代次数太多，先用 ssh-keygen -p 改成通常的次数"), field="secret")
-            return form.load_ssh_private_key(text, passphrase)
-        return form.load_pem_private_key(text, passphrase)
+        return _loaded(text, passphrase)
     except TypeError:  # a passphrase is missing, or one came for a key without
         if passphrase is not None:
             return _opened(text, None)
@@ -115,6 +95,38 @@ def _opened(text: bytes, passphrase: bytes | None) -> object:
     if passphrase is not None:
         raise Refused(_("口令不对，或私钥不完整"), field="passphrase")
     raise Refused(_("私钥读不懂，可能没有贴完整。请从头到尾再贴一次"), field="secret")
+
+
+def _loaded(text: bytes, passphrase: bytes | None) -> object:
+    """As the loaders of cryptography, with work that is bounded, however the key was made."""
+    block = stirring.block_of(text)
+    if block is None:
+        return form.load_pem_private_key(text, passphrase, unsafe_skip_rsa_key_validation=True)
+    name, blob = block
+    if stirring.is_too_much(name, blob):
+        raise Refused(_("私钥的口令迭代次数太多，先用 ssh-keygen -p 改成通常的次数"), field="secret")
+    if name == "OPENSSH":
+        return form.load_ssh_private_key(stirring.as_openssh(blob), passphrase, unsafe_skip_rsa_key_validation=True)
+    return form.load_der_private_key(blob, passphrase, unsafe_skip_rsa_key_validation=True)
+
+
+def _check_rsa(key: RSAPrivateKey) -> None:
+    """Its parts fit together, and it is neither weak nor so long that whoever uses it waits.
+
+    Whether its primes are primes is not tried: that takes minutes where somebody wants it to.
+    """
+    if key.key_size < SHORTEST_RSA:
+        words = _("RSA 密钥只有 %(bits)d 位，至少 %(least)d 位。换一个密钥")
+        raise Refused(words % {"bits": key.key_size, "least": SHORTEST_RSA}, field="secret")
+    if key.key_size > LONGEST_RSA:
+        words = _("RSA 密钥有 %(bits)d 位，最多 %(most)d 位。换一个密钥")
+        raise Refused(words % {"bits": key.key_size, "most": LONGEST_RSA}, field="secret")
+    said = key.private_numbers()
+    p, q, d, e = said.p, said.q, said.d, said.public_numbers.e
+    whole = min(p, q) > 2 and p * q == said.public_numbers.n and said.iqmp * q % p == 1
+    whole = whole and (said.dmp1, said.dmq1) == (d % (p - 1), d % (q - 1))
+    if not whole or any(d * e % (prime - 1) != 1 for prime in (p, q)):
+        raise Refused(_("私钥读不懂，可能没有贴完整。请从头到尾再贴一次"), field="secret")
 
 
 def _pair(key: AnyKey) -> Pair:
