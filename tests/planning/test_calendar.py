@@ -220,6 +220,20 @@ def test_the_calendar_asks_as_often_for_three_as_for_one(cast, system, other, ho
     assert len(asked) == 24
 
 
+@pytest.mark.parametrize("many", [1, 3])
+def test_whoever_answers_exceptions_is_asked_no_more_often_for_three(cast, plan, many):
+    freeze = make_freeze(cast.jz)
+    for number in range(many):
+        one = plan("09-30T22:00", "10-01T01:00", title=f"升级 {number}")
+        WorkItem.objects.filter(id=one.item_id).update(subject=SUBJECT)
+        make_exception(freeze, one, cast, approved_by=None, approved_at=None)
+    client = client_of(cast.wu)
+    client.get("/calendar/?from=2031-09-28")
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get("/calendar/?from=2031-09-28").content.decode()
+    assert (len(asked), page.count("/calendar/exceptions/")) == (26, many)
+
+
 def test_a_day_of_the_list_holds_what_begins_on_it(cast, plan):
     make_freeze(cast.jz)
     plan("09-29T22:00", "09-30T01:00", title="升级数据库")

@@ -12,6 +12,7 @@ from weilu.kernel.times import SHANGHAI
 from weilu.planning import rules
 from weilu.planning.recurrence import read_rule
 from weilu.planning.rules import NIGHT, Clash, Frozen, Kind, Near, Recurring, Span, Taken
+from weilu.planning.timetable import Timetable
 
 pytestmark = pytest.mark.once
 ZERO = datetime(2026, 9, 1, tzinfo=UTC)
@@ -173,6 +174,16 @@ def test_of_several_reasons_the_closest_is_told():
     ]
     found = rules.clashes(wanted, others, Near(frozenset([5]), frozenset([6])), [span], [])
     assert [clash.kind for clash in found] == [Kind.SYSTEM, Kind.NEEDS, Kind.NEEDED_BY, Kind.HOST, Kind.PERSON]
+
+
+@given(MANY, MANY)
+def test_a_timetable_finds_what_overlaps_whatever_its_length(taken, asked):
+    rows = [Taken(number, 1, span) for number, span in enumerate(taken)]
+    table = Timetable(rows)
+    for span in asked:
+        assert sorted(one.id for one in table.during(span)) == [
+            one.id for one in rows if rules.overlap(one.span, span)
+        ]  # fmt: skip
 
 
 def test_the_next_quarter_of_an_hour():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from weilu.accounts.models import Person
 from weilu.kernel.times import now
@@ -16,6 +16,7 @@ from weilu.planning.machines import rows_of
 from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.planning.queries import taken_by
 from weilu.planning.rules import Frozen, Kind, Near, Span, Taken
+from weilu.planning.timetable import Timetable
 from weilu.systems.models import Dependency, Host, System
 
 LANES = 40
@@ -104,18 +105,16 @@ def _blocked(
     near = _near({one.system_id for one in ahead})
     taken = {one.id: one for one in taken_by(ahead)}
     others = {one.id: one for one in _around(ahead, taken.values(), near)}
-    known = {one.id: one for one in taken_by(list(others.values()))}
-    approved = FreezeException.objects.filter(item__in=[one.item_id for one in ahead], approved_at__isnull=False)
-    excepted = list(approved.values_list("freeze_id", "item_id", "subject", "item__subject", "starts", "ends"))
-    found = {}
+    known = Timetable(taken_by(list(others.values())))
+    excepted, found = _excepted(ahead), {}
     for one in ahead:
         frozen = [
-            Frozen(freeze.id, freeze.system_id, freeze.span, _is_excepted(freeze, one, excepted))
+            Frozen(freeze.id, freeze.system_id, freeze.span, _holds(excepted[freeze.id, one.item_id], one.span))
             for freeze in freezes
-            if freeze.owner_id == one.owner_id
+            if freeze.owner_id == one.owner_id and rules.overlap(freeze.span, one.span)
         ]
         of = near.get(one.system_id, Near())
-        met = rules.clashes(taken[one.id], known.values(), of, opens.get(one.system_id, []), frozen)
+        met = rules.clashes(taken[one.id], known.during(one.span), of, opens.get(one.system_id, []), frozen)
         mine = (one.since, one.id)
         found[one.id] = [
             clash.kind for clash in met if clash.kind not in rules.OCCUPIED or others[clash.of].precedes(mine)
@@ -123,12 +122,19 @@ def _blocked(
     return found
 
 
-def _is_excepted(freeze: Freeze, one: Booking, excepted: Collection[tuple[object, ...]]) -> bool:
-    return any(
-        number == freeze.id and item == one.item_id and subject == present
-        and starts <= one.starts and ends >= one.ends  # type: ignore[operator]
-        for number, item, subject, present, starts, ends in excepted
-    )  # fmt: skip
+def _excepted(ahead: Collection[Booking]) -> dict[tuple[int, int], list[Span]]:
+    """By freeze and item the times for which the item's present plan is let through."""
+    approved = FreezeException.objects.filter(
+        item__in=[one.item_id for one in ahead], approved_at__isnull=False, subject=F("item__subject")
+    )
+    found: dict[tuple[int, int], list[Span]] = defaultdict(list)
+    for freeze, item, starts, ends in approved.values_list("freeze_id", "item_id", "starts", "ends"):
+        found[freeze, item].append(Span(starts, ends))
+    return found
+
+
+def _holds(spans: Iterable[Span], wanted: Span) -> bool:
+    return any(span.start <= wanted.start and span.end >= wanted.end for span in spans)
 
 
 def _near(systems: Collection[int]) -> dict[int, Near]:

@@ -14,7 +14,7 @@ from weilu.planning import rules
 from weilu.planning.actions import KEEP
 from weilu.planning.board import Board, board
 from weilu.planning.drawing import Drawing, Entry, draw, open_calendar
-from weilu.planning.exceptions import ASK, EXCEPT, may_answer
+from weilu.planning.exceptions import ASK, EXCEPT, may_answer, planned_by
 from weilu.planning.forms import Shown, following
 from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.planning.moving import why_not_move
@@ -142,8 +142,9 @@ def exceptions_waiting(person: Person) -> list[FreezeException]:
         return []
     owners = [owner for owner, rights in person.rights_by_owner.items() if EXCEPT in rights]
     rows = FreezeException.objects.waiting().filter(owner__in=owners, ends__gt=now())
-    found = rows.select_related("item", "freeze", "asked_by").order_by("starts", "id")
-    return [one for one in found if not may_answer(person, one)]
+    found = list(rows.select_related("item", "freeze", "asked_by").order_by("starts", "id"))
+    planned = planned_by([one.item for one in found]) if found else {}
+    return [one for one in found if not may_answer(person, one, planned)]
 
 
 def panel(person: Person, booking: Booking, starts: datetime | None, refused: Refused | None = None) -> Panel:
