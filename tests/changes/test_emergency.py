@@ -8,6 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.changes.steps import analyse, bring, item_of, plan, sign_as, tell_run, visits
 from tests.support.unchanged import Refusal, refusal_of
+from weilu.accounts.actions import give_role
+from weilu.accounts.models import RoleHolding
 from weilu.changes import chase
 from weilu.changes.actions import order_upgrade, request_change
 from weilu.changes.approval import check_item_approved
@@ -17,9 +19,11 @@ from weilu.changes.models import Change, Emergency, Policy
 from weilu.jobs.kinds import Doing
 from weilu.jobs.models import Job
 from weilu.kernel import worktime
+from weilu.kernel.refused import Refused
 from weilu.kernel.times import SHANGHAI, now
 from weilu.notify.models import Notice
 from weilu.process.actions import return_item, sign_step
+from weilu.process.models import Opinion
 from weilu.process.queries import item_view
 from weilu.records.models import RecordSheet
 
@@ -80,6 +84,38 @@ def test_nothing_is_run_without_the_approval_or_that_was_not_approved_byte_for_b
     assert refusal_of(lambda: check_item_approved(item_of(emergency), item.subject)) == Refusal(
         "这一版方案还没有全部批准，不能执行", "CHG-1"
     )
+
+
+def test_only_the_customer_s_own_people_consent_to_an_emergency(cast, emergency):
+    """SVC-7: the vendor's 周 was given the role; their word is none of the customer's."""
+    give_role(None, cast.zhou, cast.jz, "technical_head", source="合同")
+    bring(cast, emergency, "confirm")
+    refused = Refusal("紧急变更要由甲方自己的人同意，乙方的人不能代为批准", "SVC-7")
+    assert refusal_of(lambda: sign_as(cast, emergency, "zhou")) == refused
+    with pytest.raises(Refused) as told:
+        sign_as(cast, emergency, "zhou")
+    assert told.value.help == "可由 赵立新、钱文远 同意"
+    sign_as(cast, emergency, "qian")
+    assert item_of(emergency).step == "release"
+    order_upgrade(cast.chen, emergency, turn=item_of(emergency).turn)
+
+
+def test_an_emergency_without_the_customer_s_consent_on_record_is_not_run(cast, emergency):
+    """SVC-7: the worker asks who agreed, and to which plan, whatever step the item stands at."""
+    bring(cast, emergency, "release")
+    item = item_of(emergency)
+    check_item_approved(item, item.subject)
+    consent = Opinion.objects.filter(item=item, visit__step="confirm")
+    refused = Refusal("紧急变更要由甲方自己的人同意，乙方的人不能代为批准", "SVC-7")
+    consent.update(person=cast.zhou)  # somebody who alters it in the database
+    assert refusal_of(lambda: check_item_approved(item, item.subject)) == refused
+    assert refusal_of(lambda: order_upgrade(cast.chen, emergency, turn=item.turn)) == refused
+    consent.update(person=cast.zhao, act="refuse")
+    assert refusal_of(lambda: check_item_approved(item, item.subject)) == refused
+    RoleHolding.objects.filter(role__in=["technical_head", "leader"]).update(until=now())
+    with pytest.raises(Refused) as told:
+        check_item_approved(item, item.subject)
+    assert told.value.help == "系统管理员可以把角色授予甲方自己的人"
 
 
 def test_the_way_back_and_the_backups_are_those_of_every_run(cast, emergency):

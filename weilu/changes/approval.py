@@ -21,6 +21,7 @@ from weilu.process.models import Opinion, StepVisit, WorkItem
 # The steps whose approval comes before the act; a standard change has its template's instead.
 BEFORE_THE_ACT = {CHANGE.key: rules.NORMAL_APPROVALS, EMERGENCY.key: ("confirm",), STANDARD.key: ()}
 AMENDED = frozenset({CHANGE.key, EMERGENCY.key})  # CHG-2; the plan of a standard change is its template's
+CONSENT, CONSENTING = "confirm", ("technical_head", "leader")  # step and roles of an emergency's approval
 APPROVED_IN = "confirm"  # from here on need and plan are approved
 
 
@@ -46,6 +47,23 @@ def check_item_approved(item: WorkItem, subject: str) -> None:
     rules.check_approved(subject, digest(plan.content), item.subject, item.step, running, approvals, needed)
     if item.kind == STANDARD.key:
         check_by_template(change, plan)
+    if item.kind == EMERGENCY.key:
+        check_consent(item)
+
+
+def check_consent(item: WorkItem) -> None:
+    """Raises Refused while nobody of the customer has agreed to the emergency's present plan (SVC-7).
+
+    Who signs counts, whatever role they were given and whoever they stand in for.
+    """
+    visit = item.visits.filter(step=CONSENT).order_by("-id").first()
+    said = Opinion.objects.filter(visit=visit, act=Opinion.Act.AGREE, subject=item.subject, withdrawal=None)
+    agreed = said.filter(person__organisation=item.owner_id).exists()
+    able: dict[int, str] = {}
+    for role in () if agreed else CONSENTING:
+        found = Person.objects.holding(role, item.owner).filter(organisation=item.owner_id)
+        able |= {one.id: one.name for one in found}
+    rules.check_consented(agreed, list(able.values()))
 
 
 def check_time(item: WorkItem, by: Person | None = None) -> None:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Person
 from weilu.changes import host_sheet, rules
 from weilu.changes.amendments import documents_left
-from weilu.changes.approval import check_ready, check_time, latest_plan
+from weilu.changes.approval import CONSENT, check_consent, check_ready, check_time, latest_plan
 from weilu.changes.carried import acts_of
 from weilu.changes.host_plan import orders_of
 from weilu.changes.kind import CHANGE, CHANGES, EMERGENCY, NOTIFY_USERS, TEMPLATE
@@ -58,11 +58,13 @@ def on_step_entered(item: WorkItem, step: Step) -> None:
 
 
 def on_step_done(item: WorkItem, step: Step, **_more: Any) -> None:
-    """Raises Refused where a plan is approved whose time is not free (CHG-3), or the release is signed while a document
-    that an amendment affects is not updated (CHG-2).
+    """Raises Refused where a plan is approved whose time is not free (CHG-3), an emergency by nobody of the customer
+    (SVC-7), or the release is signed while a document that an amendment affects is not updated (CHG-2).
     """
     if item.kind == CHANGE.key and step.key in rules.NORMAL_APPROVALS:
         check_time(item)
+    if item.kind == EMERGENCY.key and step.key == CONSENT:
+        check_consent(item)
     if item.kind in CHANGES and step.key == "release":
         rules.check_documents_updated(documents_left(Change.objects.get(item=item)))
 

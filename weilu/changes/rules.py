@@ -17,6 +17,7 @@ USERS_ARE_TOLD = Clause("CHG-6")
 SECURITY_APPROVES = Clause("CHG-7")
 APPROVED_AS_IS = Clause("CHG-1")
 AMENDED_BY_REQUEST = Clause("CHG-2")
+CUSTOMER_CONSENTS = Clause("SVC-7")
 MOST_CRITERIA = 20
 MOST_DOCUMENTS = 30
 NORMAL_APPROVALS = ("plan_check", "confirm", "security")
@@ -93,6 +94,17 @@ def check_approved(
             continue
         if approval is None or approval.outcome != "done" or approval.subjects != {digest}:
             raise Refused(_("这一版方案还没有全部批准，不能执行"), clause)
+
+
+def check_consented(by_customer: bool, able: Sequence[str]) -> None:
+    """CUSTOMER_CONSENTS: what stops business is acted on once somebody of the customer has agreed to this plan.
+
+    `able` are the names of the customer's own people who can.
+    """
+    if not by_customer:
+        names = _("、").join(able)
+        help = _("可由 %(names)s 同意") % {"names": names} if able else _("系统管理员可以把角色授予甲方自己的人")
+        raise Refused(_("紧急变更要由甲方自己的人同意，乙方的人不能代为批准"), CUSTOMER_CONSENTS, help=help)
 
 
 def check_everybody_told(users: int, told: int) -> None:
