@@ -1,6 +1,7 @@
 """Workbooks of hosts: what people fill in is read, what is hostile is refused in bounded time and memory."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
+from openpyxl.chart import BarChart, Reference
+from openpyxl.comments import Comment
+from openpyxl.worksheet.table import Table
 
 from tests.support.unchanged import Refusal, ruling
 from weilu.systems.host_workbook import COLUMNS, template
@@ -122,13 +126,52 @@ LINK = "文件引用外部内容：「%s」。断开链接后再传"
 BROKEN = "文件已损坏，打不开。用 Excel 另存后再传"
 
 
+MACRO_MAIN = "application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+UNKNOWN = "文件含有不允许的部件「%s」。把主机清单复制到新的工作簿再传"
+
+
+def as_type(name: str, kind: str) -> bytes:
+    """A workbook that declares a part as this type."""
+    kind = kind if kind.startswith("application/") else f"application/vnd.openxmlformats-officedocument.{kind}"
+    parts = {name: b"x"} | parts_of(book([HEADS, ["CS"]]))
+    present = re.sub(rb'<Override PartName="/%s"[^>]*/>' % name.encode(), b"", parts[TYPES])
+    said = b'<Override PartName="/%s" ContentType="%s"/></Types>' % (name.encode(), kind.encode())
+    return packed(parts | {TYPES: present.replace(b"</Types>", said)})
+
+
+def linked(kind: str, target: str, *, outside: bool = False, at: str = "xl/worksheets/_rels/sheet1.xml.rels") -> bytes:
+    """A workbook whose sheet has a relationship."""
+    base = "http://schemas.openxmlformats.org"
+    mode = ' TargetMode="External"' if outside else ""
+    row = f'<Relationship Id="rId9" Type="{base}/officeDocument/2006/relationships/{kind}" Target="{target}"{mode}/>'
+    said = f'<Relationships xmlns="{base}/package/2006/relationships">{row}</Relationships>'
+    return packed(parts_of(book([HEADS, ["CS"]])) | {at: said.encode()})
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         (lambda: b"PK\x03\x04 rubbish", BROKEN),
         (lambda: b"\xd0\xcf\x11\xe0 old", "这是旧格式（.xls）或加了密码的文件。另存为没有密码的 XLSX 再传"),
         (lambda: packed({"a.txt": b"a"}), "这不是 Excel 的 XLSX 文件"),
-        (lambda: packed({"xl/workbook.xml": b"<a/>"}), BROKEN),
+        (lambda: packed({"xl/workbook.xml": b"<a/>"}), "这不是 Excel 的 XLSX 文件"),
+        (lambda: as_type("xl/workbook.xml", "wordprocessingml.document.main+xml"), "这不是 Excel 的 XLSX 文件"),
+        (
+            lambda: as_type("xl/workbook.xml", "spreadsheetml.template.main+xml"),
+            "这是 Excel 模板格式（.xltx）。另存为 XLSX 再传",
+        ),
+        (lambda: as_type("xl/workbook.xml", MACRO_MAIN), MACRO % "xl/workbook.xml"),
+        (lambda: as_type("xl/x.bin", "application/vnd.ms-office.vbaProject"), MACRO % "xl/x.bin"),
+        (lambda: as_type("xl/x.bin", "application/vnd.ms-excel.intlmacrosheet+xml"), MACRO % "xl/x.bin"),
+        (lambda: linked("vbaProject", "x.xml"), MACRO % "x.xml"),
+        (lambda: linked("image", "http://192.0.2.1/x.png", outside=True), LINK % "http://192.0.2.1/x.png"),
+        (lambda: linked("image", "//files/x.png"), LINK % "//files/x.png"),
+        (lambda: linked("hyperlink", "file://files/x", outside=True), LINK % "file://files/x"),
+        (lambda: linked("oleObject", "http://192.0.2.1/x", outside=True), LINK % "http://192.0.2.1/x"),
+        (lambda: linked("image", "http://192.0.2.1/", outside=True, at="xl/worksheets/_RELS/SHEET1.XML.RELS"),
+         LINK % "http://192.0.2.1/"),
+        (lambda: linked("connections", "x.xml"), UNKNOWN % "x.xml"),
+        (lambda: changed("xl/x.xyz", lambda _old: b"x"), UNKNOWN % "xl/x.xyz"),
         (lambda: changed(SHEET, lambda _old: DTD), f"部件「{SHEET}」声明了 DTD 或实体"),
         (lambda: changed("xl/sharedStrings.xml", lambda _old: DTD), "部件「xl/sharedStrings.xml」声明了 DTD 或实体"),
         (lambda: changed(SHEET, lambda old: old[:-20]), f"部件「{SHEET}」不是完好的 XML"),
@@ -149,6 +192,26 @@ BROKEN = "文件已损坏，打不开。用 Excel 另存后再传"
 )  # fmt: skip
 def test_a_hostile_workbook_is_refused_with_a_sentence(data: Callable[[], bytes], reason: str):
     assert ruling(lambda: read_file("hosts.xlsx", data())) == Refusal(reason, "", "file")
+
+
+def test_what_people_have_in_their_workbooks_beside_cells_is_no_hindrance():
+    made = Workbook()
+    sheet = made.worksheets[0]
+    sheet.title = "主机"
+    for row in (["主机名", "地址"], ["app-01", "192.0.2.1"], ["app-02", "192.0.2.2"]):
+        sheet.append(row)
+    sheet["A2"].comment = Comment("核对过", "郑")
+    sheet["B2"].hyperlink = "http://192.0.2.1/"
+    sheet["B3"].hyperlink = "mailto:zheng@example.com"
+    sheet.add_table(Table(displayName="hosts", ref="A1:B3"))
+    chart = BarChart()
+    chart.add_data(Reference(sheet, min_col=2, min_row=1, max_row=3))
+    sheet.add_chart(chart, "E5")
+    out = io.BytesIO()
+    made.save(out)
+    assert [row.fields for row in read_book(out.getvalue()).rows] == [
+        {"address": "192.0.2.1"}, {"address": "192.0.2.2"},
+    ]  # fmt: skip
 
 
 def test_a_file_beyond_the_bound_is_not_opened_at_all():

@@ -1,26 +1,21 @@
 """Customers' Word templates: checked and filled in by a limited process; what is wrong is told with its paragraph."""
 
-import json
-import struct
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from weilu.documents.limited import ask
+from weilu.documents.unfit import unfit_words
 from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import Refused
 
 FIT_TO_FILL = Clause("DOC-1")
-ROOT = Path(__file__).parents[2]
-START = "import sys; sys.path.insert(0, sys.argv[1]); from weilu.documents.word.child import main; main()"
+CHILD = "weilu.documents.word.child"
 LARGEST = 5_000_000  # bytes of one template
 MEGABYTES = 600  # of address space
 SECONDS = 20  # of processor time
-HEAD = struct.Struct(">II")  # as in word/child.py
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 Values = dict[str, Any]  # texts by name; lists of rows of texts by name
@@ -71,7 +66,7 @@ def check_template(data: bytes, form: Form, *, megabytes: int = MEGABYTES, secon
     nothing: Values = {name: [] if isinstance(value, list) else "" for name, value in form.sample.items()}
     order = {"check": True, "fields": [one.name for one in form.fields], "lists": form.names(),
              "required": list(form.required), "texts": [form.sample, nothing]}  # fmt: skip
-    told, made = _ask(order, data, megabytes, seconds)
+    told, made = ask(CHILD, order, data, megabytes=megabytes, seconds=seconds)
     if "problems" in told:
         raise Refused("\n".join(_problem(one) for one in told["problems"]), FIT_TO_FILL, field="file")
     if "unfit" in told:
@@ -81,29 +76,11 @@ def check_template(data: bytes, form: Form, *, megabytes: int = MEGABYTES, secon
 
 def fill_template(data: bytes, values: Values, *, megabytes: int = MEGABYTES, seconds: int = SECONDS) -> bytes:
     """A template that was checked when it came, filled in; the same bytes for the same texts. Raises Refused."""
-    told, made = _ask({"check": False, "texts": [values]}, data, megabytes, seconds)
+    order = {"check": False, "texts": [values]}
+    told, made = ask(CHILD, order, data, megabytes=megabytes, seconds=seconds)
     if told:
         raise Refused(_unfit(told["unfit"], told["what"]), FIT_TO_FILL)
     return made
-
-
-def _ask(order: dict[str, Any], data: bytes, megabytes: int, seconds: int) -> tuple[dict[str, Any], bytes]:
-    said = json.dumps(order, ensure_ascii=True).encode()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", START, str(ROOT), str(megabytes), str(seconds)],
-            input=HEAD.pack(len(said), len(data)) + said + data,
-            capture_output=True, timeout=seconds + 10, env={"LC_ALL": "C.UTF-8"}, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return {"unfit": "limits", "what": ""}, b""
-    if done.returncode < 0:
-        return {"unfit": "limits", "what": ""}, b""
-    if done.returncode or len(done.stdout) < HEAD.size:
-        return {"unfit": "memory" if b"MemoryError" in done.stderr else "trial", "what": ""}, b""
-    first, second = HEAD.unpack(done.stdout[: HEAD.size])
-    answer = done.stdout[HEAD.size :]
-    return json.loads(answer[:first]), answer[first : first + second]
 
 
 def _problem(told: dict[str, Any]) -> str:
@@ -131,17 +108,11 @@ def _problem(told: dict[str, Any]) -> str:
 
 
 def _unfit(code: str, what: str) -> str:
-    reason = {
-        "no_docx": _("这不是 Word 的 DOCX 文件"),
-        "old_word": _("这是旧格式（.doc）或加了密码的文件。另存为没有密码的 DOCX 再传"),
-        "dotx": _("这是 Word 模板格式（.dotx）。另存为 DOCX 再传"),
+    own = {
+        "other_kind": _("这不是 Word 的 DOCX 文件"),
+        "old_kind": _("这是旧格式（.doc）或加了密码的文件。另存为没有密码的 DOCX 再传"),
+        "template": _("这是 Word 模板格式（.dotx）。另存为 DOCX 再传"),
         "broken": _("文件已损坏，打不开。用 Word 另存后再传"),
-        "locked": _("文件加了密码。去掉密码后再传"),
-        "too_many_parts": _("文件里的部件太多（最多 400 个）"),
-        "bomb": _("文件解开后太大（压缩炸弹）"),
-        "escapes": _("文件里的路径「%(what)s」指到文件之外"),
-        "dtd": _("部件「%(what)s」声明了 DTD 或实体"),
-        "xml": _("部件「%(what)s」不是完好的 XML"),
         "runs": _("文件含有宏、ActiveX 或嵌入的对象：「%(what)s」。删去后另存为 DOCX 再传"),
         "outside": _("文件引用外部内容：「%(what)s」。删去链接或改成嵌入后再传"),
         "unknown_part": _("文件含有不允许的部件「%(what)s」。删去后再传"),
@@ -149,5 +120,6 @@ def _unfit(code: str, what: str) -> str:
         "tracked": _("文件里还有修订痕迹。接受或拒绝全部修订后再传"),
         "limits": _("模板处理超过了时间限制，已停止"),
         "memory": _("模板处理超过了内存限制，已停止"),
-    }.get(code) or _("模板填入数据后打不开。用 Word 另存后再传")
-    return reason % {"what": what}
+        "fell": _("模板填入数据后打不开。用 Word 另存后再传"),
+    }
+    return unfit_words(code, what, own)

@@ -10,7 +10,8 @@ from docxtpl import DocxTemplate
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from weilu.documents.word.shape import TYPES, Unfit, stories, tree_of
+from weilu.documents.package import TYPES, Unfit, tree_of
+from weilu.documents.word.shape import stories
 
 # Signs of people's text that Jinja or docxtpl would read as theirs travel as signs of private use.
 AWAY = {ord(sign): 0xF8F1 + place for place, sign in enumerate("{}%#_")}

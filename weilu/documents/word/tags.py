@@ -12,7 +12,8 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 from lxml import etree
 
-from weilu.documents.word.shape import W, stories, tree_of
+from weilu.documents.package import tree_of
+from weilu.documents.word.shape import W, stories
 
 TAG = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}|\{#(.*?)#\}", re.DOTALL)
 LOOSE = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")

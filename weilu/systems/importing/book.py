@@ -1,22 +1,18 @@
 """A workbook of hosts: its first row names the columns, each further one is a host."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
+from weilu.documents.limited import ask
+from weilu.documents.unfit import unfit_words
 from weilu.kernel.refused import Refused
 from weilu.systems.host_workbook import COLUMNS
-from weilu.systems.importing.book_child import RECKONED
+from weilu.systems.importing.book_shape import RECKONED
 from weilu.systems.importing.inventory import PRIVATE, TEMPLATE
 from weilu.systems.importing.reading import MOST_HOSTS, Reading, Row, longest_of, too_many
 
-ROOT = Path(__file__).parents[3]
-START = "import sys; sys.path.insert(0, sys.argv[1]); from weilu.systems.importing.book_child import main; main()"
+CHILD = "weilu.systems.importing.book_child"
 MEGABYTES, SECONDS = 600, 15  # of address space and processor time for one file
 HEAD_WITHIN = 10  # rows, in which the names of the columns stand
 OTHER_HEADS = {
@@ -33,7 +29,7 @@ KNOWN_ELSEWHERE = {"密钥指纹", "最近连通", "概况", "时钟偏差", "�
 
 def read_book(data: bytes, *, megabytes: int = MEGABYTES, seconds: int = SECONDS) -> Reading:
     """The rows of a workbook; raises Refused for a file that is none, or that does more than hold cells."""
-    told = _ask(data, megabytes, seconds)
+    told, _made = ask(CHILD, {}, data, megabytes=megabytes, seconds=seconds)
     if "unfit" in told:
         raise Refused(_unfit(told["unfit"], told["what"]), field="file")
     return rows_of_book(told["rows"])
@@ -92,39 +88,17 @@ def _check(reading: Reading, line: int, key: str, value: str) -> None:
         reading.fault(line, _("「%(name)s」太长") % {"name": value[:40]})
 
 
-def _ask(data: bytes, megabytes: int, seconds: int) -> Mapping[str, Any]:
-    """What the limited process says of the file."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", START, str(ROOT), str(megabytes), str(seconds)],
-            input=data, capture_output=True, timeout=seconds + 10, env={"LC_ALL": "C.UTF-8"}, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return {"unfit": "limits", "what": ""}
-    if done.returncode < 0:
-        return {"unfit": "limits", "what": ""}
-    if done.returncode:
-        return {"unfit": "memory" if b"MemoryError" in done.stderr else "broken", "what": ""}
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
 def _unfit(code: str, what: str) -> str:
-    reason = {
-        "no_docx": _("这不是 Excel 的 XLSX 文件"),
-        "no_xlsx": _("这不是 Excel 的 XLSX 文件"),
-        "old_word": _("这是旧格式（.xls）或加了密码的文件。另存为没有密码的 XLSX 再传"),
-        "broken": _("文件已损坏，打不开。用 Excel 另存后再传"),
-        "locked": _("文件加了密码。去掉密码后再传"),
-        "too_many_parts": _("文件里的部件太多（最多 400 个）"),
-        "bomb": _("文件解开后太大（压缩炸弹）"),
-        "escapes": _("文件里的路径「%(what)s」指到文件之外"),
-        "dtd": _("部件「%(what)s」声明了 DTD 或实体"),
-        "xml": _("部件「%(what)s」不是完好的 XML"),
+    own = {
+        "other_kind": _("这不是 Excel 的 XLSX 文件"),
+        "old_kind": _("这是旧格式（.xls）或加了密码的文件。另存为没有密码的 XLSX 再传"),
+        "template": _("这是 Excel 模板格式（.xltx）。另存为 XLSX 再传"),
         "runs": _("文件含有宏或嵌入的对象：「%(what)s」。另存为 XLSX 再传"),
         "outside": _("文件引用外部内容：「%(what)s」。断开链接后再传"),
+        "unknown_part": _("文件含有不允许的部件「%(what)s」。把主机清单复制到新的工作簿再传"),
         "too_many_rows": _("表里超过 3,000 行。删去多余的行，分成几个文件再传"),
         "limits": _("读这个文件超过了时间限制，已停止"),
         "memory": _("读这个文件超过了内存限制，已停止"),
-    }[code]
-    return reason % {"what": what}
+        "fell": _("文件已损坏，打不开。用 Excel 另存后再传"),
+    }
+    return unfit_words(code, what, own)
