@@ -85,8 +85,8 @@ def test_a_plan_reads_as_plain_sentences_and_says_which_step_has_no_way_back(cas
 
     assert read[0] == "依据需求第 2 版"
     assert read[2] == "主机 3 台"
-    assert "第 1 批（金丝雀），1 台：app-01" in read
-    assert "第 2 批，2 台：app-02、app-03" in read
+    assert "金丝雀，1 台：app-01" in read
+    assert "第 1 批，2 台：app-02、app-03" in read
     assert "停止规则：金丝雀有一台不通过就停；做完至少 3 台且成功率低于 80% 就停" in read
     assert (
         "第 1 步 升级 jzhello：软件包 jzhello 升级到 1.1.0；时限 120 秒；结果丢失时先查主机再定；"
@@ -110,8 +110,8 @@ def test_two_versions_differ_in_the_lines_that_changed(cast, change):
     before = lines(host_plan(cast, change).content)
     after = lines(host_plan(cast, change, steps=[UPGRADE | {"title": "换包"}], canary=2).content)
     assert [line for line in after if line not in before] == [
-        "第 1 批（金丝雀），2 台：app-01、app-02",
-        "第 2 批，1 台：app-03",
+        "金丝雀，2 台：app-01、app-02",
+        "第 1 批，1 台：app-03",
         "第 1 步 换包：软件包 jzhello 升级到 1.1.0；时限 120 秒；结果丢失时先查主机再定；"
         "回退：恢复到这一步之前记下的样子",
     ]

@@ -63,7 +63,9 @@ def test_a_faulty_host_stops_the_batch_the_whole_run_goes_back_and_the_sheet_say
     assert (run.state, [installed(host) for host in here.real]) == ("went_back", ["1.0.0"] * 4)
     assert facts(run)["acceptance.filed"] is True
     filed = Fact.objects.get(item=change.item, key="acceptance.filed")
-    assert filed.proof == "完成 0 台，已回退 3 台，未能回退 0 台，失败 0 台，未执行 1 台"
+    assert filed.proof == (
+        "完成 0 台，已回退 3 台，未能回退 0 台，失败 1 台，未执行 0 台。失败的里 0 台已恢复，1 台未改变"
+    )
 
     sign_as(here.cast, change, "chen")
     told = Notice.objects.filter(person=here.cast.li).order_by("-id")[0]
@@ -73,17 +75,18 @@ def test_a_faulty_host_stops_the_batch_the_whole_run_goes_back_and_the_sheet_say
     assert (content["version_to"], content["kinds"]) == ("jzhello 1.1.0", ["upgrade"])
     assert content["done"][1] == "执行前在这些主机上演练通过。没有另做备份：只换一个软件包，随时可退。"
     assert content["done"][2:4] == [
-        "第 1 批 1 台。已回退 1 台：host-1。",
-        "第 2 批 3 台。已回退 2 台：host-2、host-4；未执行 1 台：host-3。",
+        "金丝雀 1 台。已回退 1 台：host-1。",
+        "第 1 批 3 台。已回退 2 台：host-2、host-4；失败，未改变 1 台：host-3。",
     ]
-    assert content["tests"] == [{"title": "验收：应答新版本", "result": "未通过", "report": "", "counts": "3 / 4"}]
+    assert content["tests"] == [{"title": "验收：应答新版本", "result": "部分检查", "report": "", "counts": "3 / 4"}]
     rows = {(row["title"], row["host"]): row["result"] for row in content["steps"]}
-    assert rows["第 2 批：升级 jzhello", "3 台"] == "成功 2，失败 1"
-    assert rows["第 1 批：回退：升级 jzhello", "host-1"] == "成功"
-    assert rows["第 2 批主机", "host-3"] == "未执行"
-    assert content["remaining"].startswith(
-        "已恢复原样的 3 台：host-1、host-2、host-4\n没有执行，仍是原样的 1 台：host-3\n"
-    )
+    assert rows["第 1 批：升级 jzhello", "3 台"] == "成功 2，失败 1"
+    assert rows["金丝雀：回退：升级 jzhello", "host-1"] == "成功"
+    assert rows["第 1 批主机", "host-3"] == "失败，未改变"
+    first, second, *_rest = content["remaining"].splitlines()
+    assert first.startswith("失败，未改变：host-3：")
+    assert "jzhello" in first
+    assert second == "已恢复原样的 3 台：host-1、host-2、host-4"
     bring(here.cast, change, "")
     assert item_of(change).state == "closed"
 

@@ -104,6 +104,7 @@ def on_signature_withdrawn(item: WorkItem, step: Step, opinion: Opinion) -> None
     rules.check_may_take_back(step.form == "sheet", begun.number if begun else "")
 
 
+@translation.override("zh-hans")
 def _freeze(item: WorkItem) -> None:
     change = Change.objects.select_related("installation", "feedback").get(item=item)
     engineer = released_by(item)
@@ -176,6 +177,8 @@ def _accepted(plan: dict[str, Any], run: Run) -> tuple[list[dict[str, Any]], str
 
 
 def _criterion(row: dict[str, Any]) -> str:
+    if "words" in row:
+        return _("验收：%(title)s（%(words)s）") % row
     if "port" in row:
         return _("验收：%(title)s（每台主机端口 %(port)s 的 %(path)s 应含「%(expect)s」）") % row
     return _("验收：%(title)s（GET %(path)s 应含「%(expect)s」）") % row

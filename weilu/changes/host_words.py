@@ -68,9 +68,8 @@ def batch_names(told: fleet.Orders) -> list[tuple[str, list[str]]]:
     """Each batch by its title, with the names of its hosts."""
     found = []
     for number, batch in enumerate(fleet.split(told), start=1):
-        canary = number == 1 and told["batches"]["canary"]
-        title = _("第 %(n)d 批（金丝雀）") if canary else _("第 %(n)d 批")
-        found.append((title % {"n": number}, [told["hosts"][ordinal - 1]["name"] for ordinal in batch]))
+        title = fleet.batch_title(number, told["batches"]["canary"])
+        found.append((title, [told["hosts"][ordinal - 1]["name"] for ordinal in batch]))
     return found
 
 

@@ -56,10 +56,11 @@ def _on_installation(plan: dict[str, Any], run: Run, went_well: bool) -> dict[st
 
 
 def _on_hosts(plan: dict[str, Any], run: Run) -> dict[str, Any]:
+    earlier = acts_of(run.item).filter(id__lt=run.id).order_by("id")
     upgrades = any(step["kind"] == "package" for step in plan["orders"]["steps"])
     return {
         "version_from": "", "version_to": host_sheet.version_to(plan), "kinds": ["upgrade" if upgrades else "other"],
-        "done": host_sheet.done_lines(plan, run), "steps": host_sheet.steps_of(run),
+        "done": host_sheet.done_lines(plan, run, earlier), "steps": host_sheet.steps_of(run),
         "tests": host_sheet.tests_of(plan, run), "remaining": host_sheet.remaining(run),
     }  # fmt: skip
 

@@ -118,7 +118,8 @@ def _begin_batch(run: Run, batch: int) -> bool:
         return _say_waits(run, waits)
     with transaction.atomic():
         count = run.hosts.filter(batch=batch, state=Host.WAITING).update(state=Host.RUNNING)
-        words = _("第 %(batch)d 批开始，%(count)d 台") % {"batch": batch, "count": count}
+        title = orders.batch_title(batch, run.plan["batches"]["canary"])
+        words = _("%(batch)s开始，%(count)d 台") % {"batch": title, "count": count}
         journal.say(run, "", words, cause="", state=Run.State.RUNNING, lease_until=now() + lease.LEASE)
         # The batch has begun from here on: its first step is not asked the batch's questions again.
         first = run.steps.filter(batch=batch).order_by("ordinal")[0]

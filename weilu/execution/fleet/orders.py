@@ -278,6 +278,13 @@ def _check_one_environment(hosts: list[dict[str, Any]], group: str) -> None:
         raise Refused(words % {"name": group}, field="batches")
 
 
+def batch_title(number: int, canary: int) -> str:
+    """What the batch with this number is called everywhere: the canary first, where there is one; then from 1 on."""
+    if canary and number == 1:
+        return _("金丝雀")
+    return _("第 %(n)d 批") % {"n": number - bool(canary)}
+
+
 def minutes_needed(orders: Orders, batches: int) -> int:
     """What the plan says one batch takes at most, in minutes, for so many batches."""
     return int(orders["minutes"]) * batches

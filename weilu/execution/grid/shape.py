@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from weilu.execution.fleet.orders import BY_PEOPLE, CHANGING, Orders, Step, keys_of_batch, step_of
+from weilu.execution.fleet.orders import BY_PEOPLE, CHANGING, Orders, Step, batch_title, keys_of_batch, step_of
 from weilu.execution.grid.reading import StepRow
 
 
@@ -56,11 +56,8 @@ def batch_names(told: Orders, numbers: Sequence[int]) -> dict[int, str]:
 
     A batch whose hosts have all moved on to be tried again keeps its number to itself.
     """
-    canary = bool(told.get("batches", {}).get("canary"))
-    return {
-        number: _("金丝雀") if canary and number == 1 else _("第 %(n)d 批") % {"n": number - canary}
-        for number in numbers
-    }
+    canary = int(told.get("batches", {}).get("canary") or 0)
+    return {number: batch_title(number, canary) for number in numbers}
 
 
 def stop_rule(told: Orders, done: int, failed: int) -> tuple[str, str]:
