@@ -21,8 +21,9 @@ TITLES = {
     "machine": gettext_lazy("机器标识"),  # /etc/machine-id: the same for a clone that was not given its own
     "boot": gettext_lazy("本次开机标识"),
     "drift_ms": gettext_lazy("时钟偏差"),  # milliseconds; above 0 where the host is ahead of Weilu
+    "unsure_ms": gettext_lazy("时钟偏差的误差"),  # milliseconds; how much of the drift may be the line's
 }
-DRIFTS = 1000  # milliseconds from which a clock is told to be wrong
+DRIFTS = 1000  # milliseconds above which a clock is told to be wrong
 
 
 def lines_of(facts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -39,7 +40,12 @@ def short(facts: dict[str, Any]) -> str:
 def drift(facts: dict[str, Any]) -> str:
     """How far its clock is off, where that is too far (OPS-7); else ""."""
     off = facts.get("drift_ms")
-    return _words("drift_ms", off) if isinstance(off, int) and abs(off) >= DRIFTS else ""
+    return _words("drift_ms", off) if isinstance(off, int) and is_off(off, facts.get("unsure_ms") or 0) else ""
+
+
+def is_off(drift_ms: int, unsure_ms: int) -> bool:
+    """A clock is told to be wrong when its drift is too much, whatever of it was the line's (milliseconds)."""
+    return abs(drift_ms) - unsure_ms > DRIFTS
 
 
 def _words(key: str, value: Any) -> str:
@@ -48,6 +54,8 @@ def _words(key: str, value: Any) -> str:
             return _("%(n)d 核") % {"n": value}
         if key in ("memory_mb", "disk_mb", "disk_free_mb"):
             return f"{value / 1024:.1f} GiB" if value >= 1024 else f"{value} MiB"
+        if key == "unsure_ms":
+            return _("不超过 %(n)d 毫秒") % {"n": value}
         if key == "drift_ms":
             span = _("%(n)d 毫秒") % {"n": abs(value)} if abs(value) < 1000 else _seconds(abs(value))
             return (_("快 %(span)s") if value > 0 else _("慢 %(span)s")) % {"span": span} if value else _("没有")

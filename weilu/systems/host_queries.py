@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, IntegerField, Q, QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Abs, Cast, Coalesce
+from django.db.models.lookups import GreaterThan
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -79,7 +82,8 @@ def _in_state(state: str) -> Q:
         case "late":
             return Q(facts_at__lt=now() - LATE)
         case "drift":
-            return Q(facts__drift_ms__gte=DRIFTS) | Q(facts__drift_ms__lte=-DRIFTS)
+            drift, unsure = (Cast(KT(f"facts__{key}"), IntegerField()) for key in ("drift_ms", "unsure_ms"))
+            return Q(GreaterThan(Abs(drift) - Coalesce(unsure, 0), DRIFTS))  # as facts.is_off
     return Q()
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import Refused
-from weilu.systems.facts import DRIFTS
+from weilu.systems.facts import is_off
 from weilu.vault.models import Reaching
 
 ONE_TIME = Clause("OPS-7")
@@ -40,7 +40,7 @@ def check_may_ask(may: bool) -> None:
 
 def drifts(drift_ms: int | None, unsure_ms: int) -> bool:
     """ONE_TIME: the clock is certainly off by more than the limit, however unevenly the line was slow."""
-    return drift_ms is not None and abs(drift_ms) - unsure_ms > DRIFTS
+    return drift_ms is not None and is_off(drift_ms, unsure_ms)
 
 
 def read_facts(said: object) -> dict[str, Any]:
