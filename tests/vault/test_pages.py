@@ -215,6 +215,11 @@ def test_a_vendor_s_look_is_registered(vault: Cast):
     assert Look.objects.count() == 0
     signed_in(vault.chen).get(f"/hosts/{host.uid}/reached")
     assert list(Look.objects.values_list("kind", "what")) == [("host", str(host.uid))]
+    Look.objects.all().delete()
+    assert signed_in(vault.zheng).get(f"/api/v1/vault/hosts/{host.uid}").json()["waits_since"] is None
+    assert Look.objects.count() == 0
+    assert signed_in(vault.chen).get(f"/api/v1/vault/hosts/{host.uid}").json()["opened_by"] == []
+    assert list(Look.objects.values_list("kind", "what")) == [("host", str(host.uid))]
 
 
 @pytest.mark.parametrize("rows", [1, 3])

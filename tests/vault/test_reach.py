@@ -13,7 +13,9 @@ from tests.vault.going import gone_to, leftovers
 from weilu.accounts.alarms import alarm_words, close_alarm, raise_alarms
 from weilu.demo import make_host
 from weilu.evidence.models import Staged
+from weilu.systems.facts import drift, lines_of
 from weilu.systems.host_actions import change_host, pin_key, repin_key
+from weilu.systems.host_queries import hosts_of, read_asked
 from weilu.systems.keys import fingerprint
 from weilu.systems.models import Host
 from weilu.vault.actions import add_credential, grant_access
@@ -37,7 +39,7 @@ def test_a_host_that_lets_us_in_tells_what_it_is_and_what_time_it_has(vault: Cas
     assert facts["drift_ms"] == row.drift_ms
     assert sorted(facts) == sorted(
         ["os", "kernel", "arch", "hostname", "cpus", "memory_mb", "disk_mb", "disk_free_mb", "python", "boot",
-         "machine", "drift_ms"]
+         "machine", "drift_ms", "unsure_ms"]
     )  # fmt: skip
     assert (rules.drifts(row.drift_ms, row.unsure_ms), row.drifts_since) == (False, None)
     assert [said["for"] for said in staged("vault.credential_used")] == ["连接测试"]
@@ -270,3 +272,17 @@ def test_a_host_that_was_changed_meanwhile_keeps_nothing_of_what_was_found(vault
     keep(row, Found(State.REFUSED, "x", offered="ssh-ed25519 x"))
     row.refresh_from_db()
     assert (row.state, row.asked_at is not None, staged("vault.host_key_refused")) == ("", True, [])
+
+
+def test_a_clock_that_may_be_right_is_told_nowhere_and_one_that_is_off_everywhere(vault: Cast):
+    """OPS-7: the box, the list and the alarm say the same."""
+    group = make_place(vault)
+    doubtful, off = make_host(group, name="疑"), make_host(group, name="偏")
+    jobs.ask([doubtful, off])
+    for row, unsure in zip(Reaching.objects.select_related("host").order_by("host_id"), (800, 100), strict=True):
+        keep(row, Found(State.OK, facts={"os": "Debian 12"}, drift_ms=1200, unsure_ms=unsure))
+    assert [one.name for one in hosts_of(vault.zheng, read_asked({"state": "drift"}))] == ["偏"]
+    rows = [Host.objects.get(id=one.id) for one in (doubtful, off)]
+    assert [drift(one.facts) for one in rows] == ["", "快 1.2 秒"]
+    assert lines_of(rows[0].facts)[1:] == [("时钟偏差", "快 1.2 秒"), ("时钟偏差的误差", "不超过 800 毫秒")]
+    assert [alarm.about for alarm in raise_alarms(vault.jz)] == ["偏"]

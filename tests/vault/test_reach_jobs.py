@@ -26,7 +26,7 @@ from weilu.jobs.models import Job
 from weilu.jobs.worker import claim, new_holder
 from weilu.kernel.times import now
 from weilu.systems.host_actions import change_host, pin_key, register_host, retire_host
-from weilu.systems.models import Host
+from weilu.systems.models import Host, HostEvent
 from weilu.vault.actions import grant_access
 from weilu.vault.models import Access, Credential, Reaching
 from weilu.vault.reach import jobs
@@ -133,6 +133,8 @@ def test_news_of_a_host_have_it_gone_to(vault: Cast):
     grant_access(vault.zheng, own, host=host)
     retire_host(vault.zheng, host, reason="下线")
     assert list(Access.objects.values_list("credential__name", flat=True)) == ["应用主机密钥"]
+    assert [(said["name"], said["opened"]) for said in staged("vault.access_taken")] == [("自己的", "新机")]
+    assert HostEvent.objects.filter(host=host).order_by("id").last().kind == "vault.access_taken"
     assert Reaching.objects.get(host=host).asked_at is None
 
 
@@ -159,6 +161,7 @@ def test_one_credential_that_does_not_open_keeps_only_its_own_host_shut(vault: C
     assert [(row.state, row.words) for row in gone_to(one, other)] == [
         ("ok", ""), ("no_key", "凭据「坏的」的封存内容不是它自己的，或被改动过，没有打开"),
     ]  # fmt: skip
+    assert [said["hosts"] for said in staged("vault.credential_used")] == [["host-2"], ["host-1"]]
 
 
 WORKER = """

@@ -11,6 +11,7 @@ from ninja import Router, Schema
 from weilu.accounts.reader import reader
 from weilu.api.acts import Done, owner_named
 from weilu.kernel.times import iso
+from weilu.systems.looking import seen_by_others
 from weilu.systems.models import Host, HostGroup
 from weilu.vault import actions, queries
 from weilu.vault.models import Access, Credential, Reaching
@@ -94,6 +95,8 @@ def credentials(request: HttpRequest, retired: bool = False, after: str = "") ->
         rows, more = queries.page_of(reader(request), retired=retired, after=after)
     except ValueError as problem:
         raise BadRequest(str(problem)) from None
+    for owner in queries.owners_of(reader(request)):
+        seen_by_others(request, owner, "credentials", owner.code, owner.code)
     found = [_credential_data(one.credential) | {"fingerprint": one.print_} for one in rows]
     return {"credentials": found, "next": more}
 
@@ -102,6 +105,7 @@ def credentials(request: HttpRequest, retired: bool = False, after: str = "") ->
 def reached(request: HttpRequest, uid: UUID) -> dict[str, Any]:
     """State, since when, what is wrong, its clock, a key it showed that is not pinned; what opens it."""
     host: Host = Host.objects.select_related("owner", "group").fetch(reader(request), uid)
+    seen_by_others(request, host.owner, "host", host.uid, host.name)
     row = Reaching.objects.filter(host=host).first() or Reaching(host=host)
     return {
         "host": str(host.uid), "name": host.name, "state": row.state, "since": _iso(row.since), "at": _iso(row.at),

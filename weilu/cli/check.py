@@ -86,11 +86,18 @@ PROGRAMS = (
 
 def programs() -> Iterator[Finding]:
     """Programs Weilu calls; those of its own environment are found without PATH."""
+    from weilu.vault import agent
+
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     for name, state, loss, remedy in PROGRAMS:
         place = shutil.which(name, path=path)
         if place and name == "bwrap" and (why := sandbox.trouble()):
             yield Finding(name, "watch", f"不能运行（{why}），不执行上传的剧本", "允许用户命名空间，或换一台工作机")
+        elif place and name == "ssh" and (version := agent.openssh()) < agent.BOUND_SINCE:
+            seen = ".".join(map(str, version))
+            yield Finding(
+                name, "watch", f"OpenSSH {seen} 早于 8.9，不能在远程主机上执行", "换用 Debian 12 自带的 openssh-client"
+            )
         elif place:
             yield Finding(name, "well", place)
         else:

@@ -108,7 +108,7 @@ def check_manages(by: Person, owner: Organisation) -> None:
 def hold_register(by: Person, owner: Organisation) -> None:
     """Let nobody else change the customer's register until the transaction ends; raises Refused as above."""
     check_manages(by, owner)
-    Organisation.objects.select_for_update().get(id=owner.id)
+    Organisation.objects.select_for_update(no_key=True).get(id=owner.id)  # rows that name the customer still come in
 
 
 def read_again(row: Environment | HostGroup) -> None:

@@ -1,6 +1,6 @@
 """What administrators do with credentials; what they type goes in here and never comes out again."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -18,6 +18,8 @@ from weilu.vault.history import tell_of
 from weilu.vault.models import Access, Credential
 from weilu.vault.reach import jobs
 from weilu.vault.sealing import seal
+
+Place = TypeVar("Place", Host, HostGroup)
 
 
 def add_credential(
@@ -64,13 +66,13 @@ def grant_access(
 ) -> Access:
     """Let a credential open a host or the hosts of a group, in place of the one of its kind that did so far."""
     found = _locked(by, credential)
-    place = host or group
-    if place is None:
+    if host is None and group is None:
         raise Refused(_("没有选主机或主机组"), field="place")
-    rules.check_same_owner(place.owner_id == found.owner_id)
+    host, group = _held(Host, host), _held(HostGroup, None if host else group)
+    rules.check_same_owner(all(place.owner_id == found.owner_id for place in (host, group) if place is not None))
     if host is not None and host.retired_at is not None:
         raise Refused(_("主机 %(name)s 已停用") % {"name": host.name}, field="place")
-    at: dict[str, Any] = {"host": host, "group": None if host else group, "kind": found.kind}
+    at: dict[str, Any] = {"host": host, "group": group, "kind": found.kind}
     before: Access | None = (
         Access.objects.select_for_update(of=("self",)).select_related("credential").filter(**at).first()
     )
@@ -91,15 +93,39 @@ def grant_access(
 @action("vault.revoke_access")
 def revoke_access(by: Person, access: Access) -> None:
     """Let a credential open this place no more."""
-    found = _locked(by, access.credential)
-    row = Access.objects.filter(id=access.id).select_related("host", "group__environment__system").first()
+    _locked(by, access.credential)
+    _held(Host, access.host)
+    _held(HostGroup, access.group)
+    rows = Access.objects.filter(id=access.id).select_related("host", "group__environment__system", "credential__owner")
+    row = rows.first()
     if row is None:
         raise Refused(_("这项授权已经收回"))
-    place, host = _place(row), row.host
+    _take(row, by)
+
+
+def take_all(by: Person, host: Host) -> None:
+    """Nothing of its own opens a host any more that has left the register; part of that act's transaction."""
+    for row in Access.objects.filter(host=host).select_related("host", "credential__owner").order_by("id"):
+        _take(row, by)
+
+
+def _take(row: Access, by: Person) -> None:
+    place, host, credential = _place(row), row.host, row.credential
     row.delete()
-    ref = stage("vault.access_taken", _facts(found) | {"opened": place}, actor=by.actor, org=found.owner.code)
+    data = _facts(credential) | {"opened": place}
+    ref = stage("vault.access_taken", data, actor=by.actor, org=credential.owner.code)
     if host is not None:
-        tell_of(host, "vault.access_taken", {"key": found.name}, by.actor, ref)
+        tell_of(host, "vault.access_taken", {"key": credential.name}, by.actor, ref)
+
+
+def _held(kind: type[Place], place: Place | None) -> Place | None:
+    """The host or group as it is now; nobody else says meanwhile what opens it, or retires it."""
+    if place is None:
+        return None
+    found: Place | None = kind._default_manager.select_for_update(of=("self",), no_key=True).filter(id=place.id).first()
+    if found is None:
+        raise Refused(_("「%(name)s」已不在主机档案里") % {"name": place.name}, field="place")
+    return found
 
 
 def _check_new(owner: Organisation, name: str, public: str) -> None:

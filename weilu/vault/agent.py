@@ -25,7 +25,8 @@ from weilu.kernel.refused import Refused
 SOCKET, ELSEWHERE = "agent", "agent.at"
 LONGEST = 100  # characters of a socket's path; the kernel allows 107
 PATIENCE = 5.0  # seconds for an agent to begin or to end
-MOST_PLACES = 1000  # that one key can be bound to; the agent refuses 1024
+MOST_PLACES = 1000  # users of hosts that one key can be bound to; the agent refuses 1024
+MOST_KNOWN = 300_000  # bytes of the hosts' keys in base64; the agent takes 256 KiB: some four thousand of Ed25519
 BOUND_SINCE = (8, 9)  # the version of OpenSSH from which a key can be bound to hosts
 _children: dict[Path, "subprocess.Popen[bytes]"] = {}
 
@@ -51,11 +52,13 @@ def start(folder: Path, seconds: int) -> tuple[Path, int]:
     return place, pid
 
 
-def load(folder: Path, place: Path, private: bytes, bound: Sequence[str] = (), known: Path | None = None) -> None:
-    """Hand a private key to the agent through a pipe, usable only towards `bound`: `user@alias`, named in `known`."""
-    words = ["ssh-add", "-q"]
-    if known is not None and bound and len(bound) <= MOST_PLACES and openssh() >= BOUND_SINCE:
-        words += ["-H", str(known), *(word for one in bound for word in ("-h", one))]
+def load(folder: Path, place: Path, private: bytes, bound: Sequence[str], known: Path) -> None:
+    """Hand a private key to the agent through a pipe, usable only towards `bound`: `user@alias`, named in `known`.
+
+    Raises Refused, rather than handing it over free, where it cannot be bound to all of them.
+    """
+    check_can_bind(len(bound), known.stat().st_size, openssh())
+    words = ["ssh-add", "-q", "-H", str(known), *(word for one in bound for word in ("-h", one))]
     env = _env(folder) | {"SSH_AUTH_SOCK": str(place), "SSH_ASKPASS_REQUIRE": "never"}
     done = subprocess.run([*words, "-"], input=private, env=env, capture_output=True, timeout=60, check=False)
     if done.returncode:
@@ -107,6 +110,16 @@ def openssh() -> tuple[int, int]:
     said = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=False).stderr
     found = re.match(r"OpenSSH_(\d+)\.(\d+)", said)
     return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def check_can_bind(places: int, size: int, version: tuple[int, int]) -> None:
+    """A key is only handed over where the agent keeps it to its hosts: so many users, so many bytes of their keys."""
+    if version < BOUND_SINCE:
+        words = _("这台机器的 OpenSSH 是 %(found)s，早于 8.9，不能把密钥只用于指定的主机")
+        found = ".".join(map(str, version)) if version > (0, 0) else _("未知版本")
+        raise Refused(words % {"found": found}, help=_("升级 openssh-client，或换一台工作机"))
+    if not 1 <= places <= MOST_PLACES or size > MOST_KNOWN:
+        raise Refused(_("一把密钥一次打开的主机太多，ssh-agent 收不下"), help=_("分成更多批，每批的主机少一些"))
 
 
 def _env(folder: Path) -> dict[str, str]:

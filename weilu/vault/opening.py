@@ -1,7 +1,7 @@
 """Opening credentials, by workers only: in memory, into an ssh-agent of one attempt; each use is on record first."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,18 @@ KNOWN, IDENTITIES = "known_hosts", "identities"
 SSH_KEY, BECOME = Credential.Kind.SSH_KEY, Credential.Kind.BECOME_PASSWORD
 
 
+class Forged(Refused):
+    """A credential's sealed content is not what was sealed for it: that it was tried is on record all the same."""
+
+
+class Shut(Refused):
+    """Some of the hosts stay shut, those in `uids`; the others could be opened without them."""
+
+    def __init__(self, why: Refused, uids: Iterable[str]) -> None:
+        super().__init__(why.reason, why.clause, help=why.help, who=why.who)
+        self.uids = frozenset(uids)
+
+
 @dataclass(frozen=True)
 class Opened:
     """What an attempt has in its hands until `end_agent(folder)`. Hosts are named by their uid."""
@@ -43,13 +55,16 @@ def opened(
 
     `entries` are as in the orders: uid, name, address, port, user, key, and `become` where sudo is used. `what` says
     what for, in evidence: a run's number, 连接测试. The agent forgets its keys after `seconds`; it lives on when this
-    process dies, and ends by `end_agent`. Raises Refused, and nothing is left open then.
+    process dies, and ends by `end_agent`. Raises Refused, or Shut where it is for some of the hosts, and nothing is
+    left open then.
     """
     rules.check_all_pinned([str(one["name"]) for one in entries if not one.get("key")])
-    with transaction.atomic(durable=True):  # the use is on record before anything is open
+    with transaction.atomic(durable=True):  # the use is on record before any of it leaves this process
         chosen = _chosen(entries, org)
-        _record(chosen, entries, what, org, item)
-    secrets = {id_: _secret(id_) for id_ in {one.id for found in chosen.values() for one in found.values()}}
+        secrets, forged = _secrets(chosen)
+        _record(chosen, entries, what, org, item, only=[forged[0]] if forged else secrets)
+    if forged:
+        raise _shut(chosen, *forged)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     end_agent(folder)  # of an attempt that was begun here before
@@ -105,10 +120,19 @@ def _quoted(place: Path) -> str:
 
 
 def _chosen(entries: Sequence[Entry], org: str) -> dict[str, dict[str, Credential]]:
-    """As `assigned`; raises Refused where a host has no key."""
+    """As `assigned`; raises Shut where a host has no key."""
     chosen = assigned(entries, org)
-    rules.check_all_open([str(one["name"]) for one in entries if SSH_KEY not in chosen[str(one["uid"])]])
+    without = [one for one in entries if SSH_KEY not in chosen[str(one["uid"])]]
+    try:
+        rules.check_all_open([str(one["name"]) for one in without])
+    except Refused as why:
+        raise Shut(why, [str(one["uid"]) for one in without]) from None
     return chosen
+
+
+def _shut(chosen: Mapping[str, Mapping[str, Credential]], id_: int, why: Refused) -> Shut:
+    """Those hosts stay shut that this credential opens."""
+    return Shut(why, [uid for uid, found in chosen.items() if id_ in {one.id for one in found.values()}])
 
 
 def assigned(entries: Sequence[Entry], org: str) -> dict[str, dict[str, Credential]]:
@@ -132,13 +156,19 @@ def assigned(entries: Sequence[Entry], org: str) -> dict[str, dict[str, Credenti
 
 
 def _record(
-    chosen: Mapping[str, Mapping[str, Credential]], entries: Iterable[Entry], what: str, org: str, item: str
+    chosen: Mapping[str, Mapping[str, Credential]],
+    entries: Iterable[Entry],
+    what: str,
+    org: str,
+    item: str,
+    only: Collection[int],
 ) -> None:
-    """One entry for each credential: which, for what, on which hosts."""
+    """One entry for each credential of `only`: which, for what, on which hosts."""
     used: dict[Credential, list[str]] = {}
     for entry in entries:
         for credential in chosen[str(entry["uid"])].values():
-            used.setdefault(credential, []).append(str(entry["name"]))
+            if credential.id in only:
+                used.setdefault(credential, []).append(str(entry["name"]))
     for credential, names in used.items():
         data = {
             "credential": str(credential.uid), "name": credential.name, "kind": credential.kind, "for": what,
@@ -146,6 +176,21 @@ def _record(
         }  # fmt: skip
         stage("vault.credential_used", data, actor="weilu", org=org, item=item)
     Credential.objects.filter(id__in=[one.id for one in used]).update(used_at=now(), used_for=what[:60])
+
+
+def _secrets(
+    chosen: Mapping[str, Mapping[str, Credential]],
+) -> tuple[dict[int, bytes], tuple[int, Refused] | None]:
+    """What they hold, and the first one whose content is not its own; raises Shut where this machine opens one not."""
+    secrets = dict[int, bytes]()
+    for id_ in sorted({one.id for found in chosen.values() for one in found.values()}):
+        try:
+            secrets[id_] = _secret(id_)
+        except Forged as why:
+            return secrets, (id_, why)
+        except Refused as why:
+            raise _shut(chosen, id_, why) from None
+    return secrets, None
 
 
 def _secret(id_: int) -> bytes:
@@ -161,7 +206,7 @@ def _secret(id_: int) -> bytes:
                 raise
         except NotOurs:
             reason = _("凭据「%(name)s」的封存内容不是它自己的，或被改动过，没有打开") % {"name": row.name}
-            raise Refused(reason, rules.NAMED_ONLY, help=_("停用它，重新录入；并查明谁改了数据库")) from None
+            raise Forged(reason, rules.NAMED_ONLY, help=_("停用它，重新录入；并查明谁改了数据库")) from None
     raise AssertionError("the loop has returned or raised")
 
 
@@ -172,20 +217,24 @@ def _hand_over(
     """Agent, public halves, known_hosts; each key can be used only towards the pinned hosts that it was opened for."""
     known = folder / KNOWN
     known.write_text(known_hosts(entries))
-    names, identities, bound = folder / IDENTITIES, dict[str, Path](), dict[Credential, list[str]]()
+    names, identities, bound = folder / IDENTITIES, dict[str, Path](), dict[Credential, dict[str, list[str]]]()
     names.mkdir(mode=0o700)
-    pinned = []
-    for number, entry in enumerate(entries, start=1):
+    for entry in entries:
         uid = str(entry["uid"])
         credential = chosen[uid][SSH_KEY]
         identities[uid] = names / f"{credential.id}.pub"
         identities[uid].write_text(credential.public + "\n")
-        bound.setdefault(credential, []).append(f"{entry.get('user') or 'root'}@h{number}")
-        pinned.append(f"h{number} {entry['key']}\n")
-    aliases = names / "bound"
-    aliases.write_text("".join(pinned))
+        bound.setdefault(credential, {}).setdefault(entry.get("user") or "root", []).append(str(entry["key"]))
     socket, pid = agent.start(folder, seconds)
-    for credential, places in bound.items():
-        agent.load(folder, socket, secrets[credential.id], places, aliases)
+    for credential, users in bound.items():  # all hosts of a user under one name: so thousands of them can be bound
+        known_to_agent = names / f"{credential.id}.bound"
+        known_to_agent.write_text(
+            "".join(f"u{number} {key}\n" for number, keys_ in enumerate(users.values()) for key in keys_)
+        )
+        places = [f"{user}@u{number}" for number, user in enumerate(users)]
+        try:
+            agent.load(folder, socket, secrets[credential.id], places, known_to_agent)
+        except Refused as why:
+            raise _shut(chosen, credential.id, why) from None
     passwords = {uid: secrets[found[BECOME].id].decode() for uid, found in chosen.items() if BECOME in found}
     return Opened(folder, socket, pid, known, identities, passwords)

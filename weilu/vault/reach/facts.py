@@ -49,6 +49,9 @@ def sudo(order: dict) -> str:  # type: ignore[type-arg]  # Python 3.6 has no dic
         words, text = ["sudo", "-k", "-S", "-p", "", "true"], (order["password"] + "\n").encode("utf-8")
     try:
         child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError:
+        return "missing"
+    try:
         child.communicate(text, timeout=15)
     except (OSError, subprocess.TimeoutExpired):
         child.kill()

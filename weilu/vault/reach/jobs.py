@@ -38,8 +38,9 @@ def ask(hosts: Collection[Host], instant: datetime | None = None) -> None:
     """Have these hosts gone to as soon as a worker of their pool is free; part of the caller's transaction."""
     instant = instant or now()
     found = [Reaching(host=host, asked_at=instant) for host in hosts if host.retired_at is None]
-    Reaching.objects.bulk_create(found, ignore_conflicts=True)
-    Reaching.objects.filter(host__in=hosts, asked_at=None).update(asked_at=instant)
+    Reaching.objects.bulk_create(sorted(found, key=lambda one: one.host_id), ignore_conflicts=True)
+    list(Reaching.objects.filter(host__in=hosts).order_by("id").select_for_update().values_list("id"))  # in one order
+    Reaching.objects.filter(host__in=hosts).update(asked_at=instant)  # also of one that is under way: it goes again
     for owner_id, pool in sorted({(host.owner_id, host.pool) for host in hosts}):
         _wake(owner_id, pool)
 
@@ -55,7 +56,7 @@ def _reach(doing: Doing) -> datetime | None:
     rows = list(waiting(int(doing.payload["owner"]), str(doing.payload["pool"]))[:TOGETHER])
     if not rows:
         return None
-    go_to(rows, f"reach-{doing.job.id}")
+    go_to(rows, f"reach-{doing.job.id}", doing.fence, doing.held)
     return now()
 
 

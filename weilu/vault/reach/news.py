@@ -7,6 +7,7 @@ from django.db.models import Q
 from weilu.accounts.models import Person
 from weilu.systems.models import Host
 from weilu.vault import rules
+from weilu.vault.actions import take_all
 from weilu.vault.models import Access, Reaching
 from weilu.vault.reach import jobs
 
@@ -44,9 +45,9 @@ def imported(hosts: Sequence[tuple[Host, Collection[str]]], by: Person, **_facts
     jobs.ask(led)
 
 
-def retired(host: Host, **_facts: object) -> None:
+def retired(host: Host, by: Person, **_facts: object) -> None:
     """Nothing of its own opens it any more; what was found last stays to be read."""
-    Access.objects.filter(host=host).delete()
+    take_all(by, host)
     Reaching.objects.filter(host=host).update(asked_at=None)
 
 

@@ -2,9 +2,9 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ from weilu.systems.keys import fingerprint
 from weilu.systems.models import Host
 from weilu.vault.history import tell_of
 from weilu.vault.models import Reaching
-from weilu.vault.opening import SSH_KEY, assigned, end_agent, entry_of, open_for
+from weilu.vault.opening import SSH_KEY, Shut, assigned, end_agent, entry_of, open_for
 from weilu.vault.reach.rules import Found, State, drifts
 from weilu.vault.reach.ssh import offered_key, visit
 
 AT_ONCE, TOGETHER = 10, 50  # hosts gone to at the same time, and in one piece of work
 SECONDS = 600  # for which an agent keeps its keys
 STALE = 3600.0  # seconds after which a folder that is left belongs to nobody
+Held = Callable[[], AbstractContextManager[None]]
 
 
 def waiting(owner_id: int, pool: str) -> QuerySet[Reaching]:
@@ -36,22 +37,33 @@ def waiting(owner_id: int, pool: str) -> QuerySet[Reaching]:
     return rows.exclude(asked_at=None).select_related("host__owner").order_by("asked_at", "id")
 
 
-def go_to(rows: Sequence[Reaching], name: str) -> None:
-    """Go to these hosts of one customer and keep what came of it; `name` is that of this work's own folder."""
-    folder = _new_folder(name)
+def go_to(rows: Sequence[Reaching], name: str, fence: int = 0, held: Held = nullcontext) -> None:
+    """Go to these hosts of one customer and keep what came of it; `name` and `fence` are those of its own folder.
+
+    What is kept is kept inside `held()`, which raises where this piece of work is another worker's by now.
+    """
+    folder = _new_folder(name, fence)
     try:
         for row, found in zip(rows, _found([row.host for row in rows], folder), strict=True):
-            keep(row, found)
+            keep(row, found, held)
     finally:
         end_agent(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @transaction.atomic
-def keep(row: Reaching, found: Found) -> None:
-    """Write down how the host answered; a key that is not the pinned one goes on record."""
+def keep(row: Reaching, found: Found, held: Held = nullcontext) -> None:
+    """Write down how the host answered; a key that is not the pinned one goes on record.
+
+    Locked in the order of the acts that have hosts gone to: the host, how it answered, the work.
+    """
+    host = Host.objects.select_for_update(of=("self",)).select_related("owner").get(id=row.host_id)
     kept = Reaching.objects.select_for_update().get(id=row.id)
-    host = Host.objects.select_for_update().select_related("owner").get(id=row.host_id)
+    with held():
+        _write(row, host, kept, found)
+
+
+def _write(row: Reaching, host: Host, kept: Reaching, found: Found) -> None:
     if (host.address, host.port, host.key) != (row.host.address, row.host.port, row.host.key):
         return  # somebody changed it meanwhile: what was found is not about it, and somebody waits for it again
     instant = now()
@@ -67,7 +79,8 @@ def keep(row: Reaching, found: Found) -> None:
         kept.asked_at = None
     kept.save()
     if found.facts:
-        facts = found.facts | ({"drift_ms": found.drift_ms} if found.drift_ms is not None else {})
+        clock = {"drift_ms": found.drift_ms, "unsure_ms": found.unsure_ms}
+        facts = found.facts | (clock if found.drift_ms is not None else {})
         Host.objects.filter(id=host.id).update(facts=facts, facts_at=instant)
     if other:
         said = {"old": fingerprint(host.key), "new": fingerprint(found.offered)}
@@ -95,7 +108,7 @@ def _found(hosts: list[Host], folder: Path) -> list[Found]:
 
 
 def _entered(entries: list[dict[str, Any]], org: str, folder: Path) -> dict[str, Found]:
-    """What those hosts said that we have a key for; where one's credential does not open, only that one stays shut."""
+    """What those hosts said that we have a key for; where a credential does not open, only its hosts stay shut."""
     if not entries:
         return {}
     try:
@@ -106,9 +119,10 @@ def _entered(entries: list[dict[str, Any]], org: str, folder: Path) -> dict[str,
             said = pool.map(lambda entry: visit(held, entry), entries)
             return dict(zip([one["uid"] for one in entries], said, strict=True))
     except Refused as why:
-        if len(entries) == 1:
-            return {entries[0]["uid"]: Found(State.NO_KEY, why.reason)}
-    return {uid: found for one in entries for uid, found in _entered([one], org, folder).items()}
+        everyone = frozenset(one["uid"] for one in entries)
+        shut = (why.uids & everyone if isinstance(why, Shut) else everyone) or everyone
+        told = {one["uid"]: Found(State.NO_KEY, why.reason) for one in entries if one["uid"] in shut}
+    return told | _entered([one for one in entries if one["uid"] not in shut], org, folder)
 
 
 def _with_key_shown(found: Found, entry: dict[str, Any]) -> Found:
@@ -125,16 +139,21 @@ def _with_key_shown(found: Found, entry: dict[str, Any]) -> Found:
     return Found(State.REFUSED, _("主机出示的密钥不是固定的那把，已拒绝连接。查明原因前不要改"), offered=shown)
 
 
-def _new_folder(name: str) -> Path:
-    """A folder of this piece of work; what one of its earlier lives or a killed worker left behind is ended."""
+def _new_folder(name: str, fence: int) -> Path:
+    """A folder of this piece of work; what one of its earlier lives or a killed worker left behind is ended.
+
+    A later life has a folder of its own: one that was overtaken ends nothing of it.
+    """
     attempts = Path(settings.CONFIG.data_dir) / "attempts"
     attempts.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in attempts.glob("reach-*"):
         with suppress(OSError):
-            if left.name == name or time.time() - left.stat().st_mtime > STALE:
+            stem, _dash, turn = left.name.rpartition("-")
+            earlier = stem == name and turn.isdecimal() and int(turn) <= fence
+            if earlier or time.time() - left.stat().st_mtime > STALE:
                 end_agent(left)
                 shutil.rmtree(left, ignore_errors=True)
-    folder = attempts / name
+    folder = attempts / f"{name}-{fence}"
     folder.mkdir(mode=0o700)
     return folder
 
