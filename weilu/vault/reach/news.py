@@ -64,5 +64,5 @@ def _check_may_lead(by: Person, hosts: Sequence[Host]) -> None:
 
 
 def _forget(hosts: Collection[Host]) -> None:
-    Host.objects.filter(id__in=[host.id for host in hosts]).update(facts={}, facts_at=None)
+    Host.objects.filter(id__in=[host.id for host in hosts]).update(facts_at=None)
     Reaching.objects.filter(host__in=hosts).update(state="", since=None, words="", offered="", drifts_since=None)
