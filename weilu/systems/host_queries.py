@@ -20,7 +20,7 @@ from weilu.evidence.models import Entry
 from weilu.kernel.times import now
 from weilu.systems.facts import DRIFTS
 from weilu.systems.models import Environment, Host, HostEvent, HostGroup, System
-from weilu.ui.narrowing import Narrowed
+from weilu.ui.narrowing import Narrowed, key_of
 
 PAGE, CAP = 50, 1000
 MOST_IN_TREE = 200  # hosts on a system's page; the list has the rest
@@ -94,9 +94,7 @@ def page_of(person: Person, asked: Asked, after: str, limit: int = PAGE) -> tupl
     """
     rows = hosts_of(person, asked)
     if after:
-        if not (after.isascii() and after.isdigit() and len(after) < 19):
-            raise ValueError(after)
-        last = Host.objects.visible_to(person).filter(id=int(after)).first()
+        last = Host.objects.visible_to(person).filter(id=key_of(after)).first()
         if last is None:
             raise ValueError(after)
         rows = rows.filter(Q(name__gt=last.name) | Q(name=last.name, id__gt=last.id))

@@ -84,13 +84,6 @@ class Access(Owned):
             ),
         ]
 
-    @property
-    def place(self) -> Host | HostGroup:
-        """What it opens."""
-        found = self.host or self.group
-        assert found is not None  # noqa: S101  (access_to_one_place)
-        return found
-
 
 class Reaching(models.Model):
     """How a host answered when it was last gone to, and whether somebody waits for it to be gone to again."""

@@ -14,6 +14,7 @@ from weilu.kernel.refused import NotVisible
 from weilu.kernel.times import now
 from weilu.systems.keys import fingerprint
 from weilu.systems.models import Host, HostGroup
+from weilu.ui.narrowing import key_of
 from weilu.vault.models import Access, Credential, Reaching
 from weilu.vault.rules import RIGHT
 
@@ -82,9 +83,7 @@ def page_of(person: Person, *, retired: bool, after: str) -> tuple[list[Line], s
     """One page and the key of the next, "" on the last. Raises ValueError for a key that no page gave."""
     rows = credentials_of(person, retired=retired)
     if after:
-        if not (after.isascii() and after.isdigit() and len(after) < 19):
-            raise ValueError(after)
-        rows = rows.filter(id__lt=int(after))
+        rows = rows.filter(id__lt=key_of(after))
     found = list(rows[: PAGE + 1])
     return [line_of(one) for one in found[:PAGE]], str(found[PAGE - 1].id) if len(found) > PAGE else ""
 
