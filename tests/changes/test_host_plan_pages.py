@@ -19,6 +19,7 @@ from weilu.changes import host_forms
 from weilu.changes.host_plan import hosts_of, rehearse_hosts
 from weilu.changes.models import Change, PlanFile, PlanVersion
 from weilu.changes.plan import lines
+from weilu.execution.masking import known_secrets
 from weilu.execution.models import Cell, Run
 from weilu.kernel.canonical import digest
 from weilu.kernel.ids import uuid7
@@ -304,6 +305,20 @@ def test_approvers_read_steps_batches_hosts_and_what_the_rehearsal_said(cast, ch
     assert "app-03 /etc/jz.conf 新建" in text
     assert "清缓存 app-01、app-02、app-03 不能演练 方案没有写这一步的回退" in text
     assert "重新演练" not in text  # 周 is no engineer
+
+
+def test_what_a_rehearsal_found_cannot_go_back_stands_in_red_and_secrets_are_masked(cast, change, monkeypatch):
+    monkeypatch.setenv("WEILU_PLANTED_SECRET", "planted-0123456789")
+    known_secrets.cache_clear()
+    host_plan(cast, change)
+    run = rehearsed(cast, change)
+    url, zhou = f"/changes/{change.item.uid}/", signed_in(cast.zhou)
+    assert "台回不去" not in zhou.get(url).content.decode()
+    gap = {"would": ["password=planted-0123456789"], "rehearsed": True, "back": "回不去 planted-0123456789"}
+    Cell.objects.filter(step__run=run, host__ordinal=1).update(result=gap)
+    page = zhou.get(url).content.decode()
+    assert '<b class="refused-word">1 台回不去：app-01</b>' in page
+    assert "planted-0123456789" not in page
 
 
 def test_the_start_says_what_is_missing_and_opens_when_nothing_is(cast, chen, change):

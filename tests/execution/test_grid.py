@@ -326,6 +326,18 @@ def test_a_rehearsal_says_what_would_change_and_what_was_not_tried(cast: Cast) -
     assert "没有演练的步骤" not in page_of(cast, make_middle(cast))
 
 
+def test_a_run_names_the_hosts_that_its_rehearsal_found_cannot_go_back(cast: Cast) -> None:
+    run = make_middle(cast)
+    assert "回不去" not in page_of(cast, run)
+    rehearsal = make_rehearsal(cast)
+    Run.objects.filter(id=rehearsal.id).update(item=run.item)
+    page = page_of(cast, run)
+    names = "、".join(rehearsal.hosts.order_by("ordinal").values_list("name", flat=True))
+    assert f'<b class="refused-word">2 台回不去：{names}</b>' in page
+    assert "8 步可回退，约 " in page
+    assert "演练过" not in page
+
+
 def test_both_kinds_of_runs_stand_in_the_list_whatever_their_number(cast: Cast) -> None:
     single = make_run(cast)
     fleet = make_fleet(cast, (1, 3), make_steps(("备份",)))

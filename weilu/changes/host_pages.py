@@ -20,6 +20,8 @@ from weilu.changes.models import PlanVersion
 from weilu.changes.plan import is_on_hosts
 from weilu.changes.queries import ChangeView
 from weilu.execution.fleet import orders
+from weilu.execution.grid.rehearsal import cannot_return, look
+from weilu.execution.masking import mask
 from weilu.execution.models import Cell, Run
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
@@ -30,7 +32,6 @@ from weilu.systems.keys import fingerprint
 from weilu.systems.models import Environment, Host, HostGroup
 from weilu.ui.dates import window
 
-KINDS = ("package", "service", "file", "script", "bundle", "http", "manual", "signature")
 REPORTED = 200  # hosts of a rehearsal that the report reads; its run has all
 WORDS = 60  # lines of what would change that are shown of one host
 
@@ -76,7 +77,7 @@ def form_part(found: ChangeView, given: host_forms.Typed, reader: Person, focus:
     health = given["health"] + [dict.fromkeys(host_forms.CHECK, "") for _n in range(max(1, 2 - len(given["health"])))]
     return {
         "typed": given | {"health": health}, "groups": _groups(hosts), "steps": list(_rows(given)),
-        "kinds": [(kind, kind_title(kind)) for kind in KINDS], "files": found.files, "focus": focus,
+        "kinds": [(kind, kind_title(kind)) for kind in orders.KINDS], "files": found.files, "focus": focus,
         "picked": len(host_forms.chosen(given, hosts)), "of_its_own": host_forms.of_its_own(given, hosts),
         **time_part(found, given, reader, hosts),
     }  # fmt: skip
@@ -181,6 +182,7 @@ class HostPlanView:
     window_end: str
     backup: str
     without_back: str
+    no_return: str  # hosts that cannot go back though the plan says so, as its rehearsal found
     rehearsal: Rehearsal | None
 
 
@@ -194,17 +196,20 @@ def host_plan_view(found: ChangeView, plan: PlanVersion | None) -> HostPlanView 
     steps = [_step_view(told, n, step, outcomes.get(step["key"], [])) for n, step in enumerate(told["steps"], 1)]
     left = host_words.without_back(told)
     return HostPlanView(
-        steps=steps, batches=[(title, len(names), host_words.named(names)) for title, names in _batches(told)],
+        steps=steps, batches=[(one, len(mine), host_words.named(mine)) for one, mine in host_words.batch_names(told)],
         hosts=[dict(host) | {"print": fingerprint(host["key"])} for host in told["hosts"]],
         health=[(one["title"], host_words.check_words(one)) for one in told["batches"].get("health", [])],
         files=told["artefacts"], told=told, stop=host_words.stop_words(told),
         window_end=host_words.window_end_words(told["at_window_end"]), backup=host_words.backup_words(told),
         without_back=_("、").join(step["title"] for step in left), rehearsal=_rehearsal(run),
+        no_return=_no_return(found, plan),
     )  # fmt: skip
 
 
-def _batches(told: orders.Orders) -> list[tuple[str, list[str]]]:
-    return host_words.batch_names(told)
+def _no_return(found: ChangeView, plan: PlanVersion) -> str:
+    undone = [step["key"] for step in plan.content["orders"]["steps"] if step["back"]]
+    names = cannot_return(found.change.item_id, plan.digest, undone)
+    return _("%(n)d 台回不去：%(names)s") % {"n": len(names), "names": host_words.named(names)} if names else ""
 
 
 def _rehearsal(run: Run | None) -> Rehearsal | None:
@@ -230,23 +235,18 @@ def _outcomes(run: Run) -> dict[str, list[Outcome]]:
     for key, name, state, words, result in cells.values_list(
         "step__key", "host__name", "state", "words", "result"
     ):  # fmt: skip
-        failed = words if state == Cell.State.FAILED else ""
-        would = tuple(str(line) for line in result.get("would", ()))
-        alike[key][(would, bool(result.get("rehearsed", False)), str(result.get("back", "")), failed)].append(name)
+        failed = mask(words) if state == Cell.State.FAILED else ""
+        would = tuple(mask(str(line)) for line in result.get("would", ()))
+        back = mask(str(result.get("back") or ""))
+        alike[key][(would, bool(result.get("rehearsed", False)), back, failed)].append(name)
     return {
         key: [_outcome(names, *what) for what, names in same.items()] for key, same in alike.items()
     }  # fmt: skip
 
 
 def _outcome(names: list[str], would: tuple[str, ...], rehearsed: bool, back: str, failed: str) -> Outcome:
-    shown = [(_line(line), line) for line in would[:WORDS]]
+    shown = [(look(line), line) for line in would[:WORDS]]
     return Outcome(host_words.named(names), shown, max(0, len(would) - WORDS), rehearsed, back, failed)
-
-
-def _line(line: str) -> str:
-    if line.startswith(("+++", "---")):
-        return ""
-    return {"+": "add", "-": "del"}.get(line[:1], "")
 
 
 def may_rehearse(found: ChangeView, reader: Person) -> bool:

@@ -7,6 +7,8 @@ from difflib import SequenceMatcher
 
 WORDS = re.compile(r"[0-9A-Za-z_.]+|\s+|.", re.DOTALL)
 ALIKE = 0.35  # below it two lines are not one line changed
+MOST_PAIRS = 60 * 60  # of lines that are compared word by word; a larger block is paired by what its lines begin with
+HEAD = re.compile(r"[^：:]*")
 CONTEXT = 2  # unchanged lines kept beside a change
 
 
@@ -72,6 +74,8 @@ def _whole(number: int, text: str, changed: bool = False) -> Side:
 
 def _replaced(old: list[tuple[int, str]], new: list[tuple[int, str]]) -> list[Row]:
     """Pair the lines of a replaced block that are alike, in order, so that the likeness is greatest."""
+    if len(old) * len(new) > MOST_PAIRS:
+        return _by_heads(old, new)
     likeness = [[_alike(a, b) for _place, b in new] for _at, a in old]
     best = [[0.0] * (len(new) + 1) for _row in range(len(old) + 1)]
     for i in range(len(old) - 1, -1, -1):
@@ -89,6 +93,24 @@ def _replaced(old: list[tuple[int, str]], new: list[tuple[int, str]]) -> list[Ro
             rows.append(Row("come", new=_whole(new[j][0] + 1, new[j][1], True)))
             j += 1
     return rows
+
+
+def _by_heads(old: list[tuple[int, str]], new: list[tuple[int, str]]) -> list[Row]:
+    """Pair lines with the same words before their first colon, as those of the same host; the others go and come."""
+    before, after = ([_head(text) for _place, text in side] for side in (old, new))
+    rows: list[Row] = []
+    for verb, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if verb == "equal":
+            rows += [_changed(one, other) for one, other in zip(old[a:b], new[c:d], strict=True)]
+        else:
+            rows += [Row("gone", old=_whole(place + 1, text, True)) for place, text in old[a:b]]
+            rows += [Row("come", new=_whole(place + 1, text, True)) for place, text in new[c:d]]
+    return rows
+
+
+def _head(text: str) -> str:
+    found = HEAD.match(text)
+    return found[0] if found else text
 
 
 def _alike(old: str, new: str) -> float:

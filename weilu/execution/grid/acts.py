@@ -71,7 +71,8 @@ def offered(run: Run, facts: Facts) -> list[Act]:
     return found
 
 
-def _names(names: Sequence[str], number: int) -> str:
+def some_names(names: Sequence[str], number: int) -> str:
+    """The first names, and how many there are when they are more."""
     said = _("、").join(names[:3])
     return _("%(names)s 等 %(n)d 台") % {"names": said, "n": number} if number > 3 else said
 
@@ -102,7 +103,7 @@ def _resume(facts: Facts) -> str:
 def _retry(facts: Facts) -> str:
     number = facts.counts.again
     return _("只重做失败的 %(n)d 台：%(names)s，约 %(span)s。其余主机不动。") % {
-        "n": number, "names": _names(facts.failed, number), "span": about(facts.again),
+        "n": number, "names": some_names(facts.failed, number), "span": about(facts.again),
     }  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def _cancel(facts: Facts) -> str:
 def _back(facts: Facts) -> str:
     number = facts.counts.changed
     return _("已改变的 %(n)d 台恢复原样：%(names)s，约 %(span)s；窗口剩余 %(left)s。") % {
-        "n": number, "names": _names(facts.changed, number), "span": about(facts.back), "left": facts.window_left,
+        "n": number, "names": some_names(facts.changed, number), "span": about(facts.back), "left": facts.window_left,
     }  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """The page of a run on hosts, put together from what was read."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,17 +8,16 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Person
 from weilu.execution.clocks import Bar, about, bar_of, span, window_left
 from weilu.execution.grid import reading, shape
-from weilu.execution.grid.acts import Act, Facts, Waiting, offered, waiting_for
+from weilu.execution.grid.acts import Act, Facts, Waiting, offered, some_names, waiting_for
 from weilu.execution.grid.batches import Batch, Counts, Heads, count
 from weilu.execution.grid.estimate import Estimate
 from weilu.execution.grid.panel import Panel, panel_of
 from weilu.execution.grid.reading import Place, StepRow
-from weilu.execution.grid.rehearsal import Report, Would, report_of, would_of
+from weilu.execution.grid.rehearsal import Report, Would, cannot_return, report_of, would_of
 from weilu.execution.grid.rows import Group, Opening, Rows, mark
 from weilu.execution.masking import mask
 from weilu.execution.models import Run, RunHost
 from weilu.execution.pages import look_of
-from weilu.kernel.times import SHANGHAI
 from weilu.process.models import Fact
 
 WIDE, TALL = 9, 20  # columns that have room with their titles across; rows that need no box of their own
@@ -62,6 +60,7 @@ class GridView:
     bar: Bar
     stop: tuple[str, str]
     way_back: str
+    no_return: str
     took: str
     stuck: list[RunHost]
     panel: Panel
@@ -197,7 +196,8 @@ class _Reading:
             window_left=window_left(run, self.at),
             by_people=any(column.by_people for column in self.columns),
             bar=bar_of(run, self.at, left if run.live else 0, timedelta(seconds=self.estimate.back())),
-            stop=shape.stop_rule(self.orders, self.counts.done, self.counts.failed), way_back=self.way_back(facts),
+            stop=shape.stop_rule(self.orders, self.counts.done, self.counts.failed),
+            way_back=self.way_back(), no_return=self.no_return(),
             took=span(int((run.ended_at - run.started_at).total_seconds())) if run.ended_at and run.started_at else "",
             stuck=[_masked(host) for host in self.trouble if host.state == "stuck"],
             panel=panel_of(run, self.host, self.steps, cells, after), acts=self.acts(left) if may_act else [],
@@ -223,18 +223,24 @@ class _Reading:
             total += counted.get("done", 0) + counted.get("skipped", 0)
         return total
 
-    def way_back(self, facts: Sequence[Fact]) -> str:
+    def way_back(self) -> str:
         undone = sum(column.undone for column in self.columns)
         if not undone:
             return _("方案没有回退步骤")
         lasting = sum(column.lasts for column in self.columns)
-        rehearsed = [fact for fact in facts if fact.key == "rehearsal.matched" and fact.holds]
         told = {"n": undone, "lasting": lasting, "span": about(self.estimate.back())}
         if lasting:
             return _("%(n)d 步可回退，%(lasting)d 步不能，约 %(span)s") % told
-        if not rehearsed:
-            return _("%(n)d 步可回退，约 %(span)s") % told
-        return _("%(day)s 演练过，约 %(span)s") % (told | {"day": f"{rehearsed[-1].at.astimezone(SHANGHAI):%m-%d}"})
+        return _("%(n)d 步可回退，约 %(span)s") % told
+
+    def no_return(self) -> str:
+        """The hosts that cannot go back though the plan says so: a rehearsal has found that out."""
+        undone = [column.key for column in self.columns if column.undone]
+        if self.run.purpose == Run.Purpose.REHEARSE or not undone:
+            return ""
+        names = cannot_return(self.run.item_id, self.run.subject, undone)
+        told = {"n": len(names), "names": some_names(names, len(names))}
+        return _("%(n)d 台回不去：%(names)s") % told if names else ""
 
     def _silent(self) -> int:
         """Seconds since the machine that holds the run let its lease lapse."""

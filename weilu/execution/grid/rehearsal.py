@@ -1,16 +1,17 @@
 """What a rehearsal has shown: per host what would change, and plainly what could not be tried or taken back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Subquery
 from django.db.models.fields.json import KT
+from django.db.models.functions import Length
 
 from weilu.execution.grid.reading import StepRow
 from weilu.execution.grid.shape import Column
 from weilu.execution.masking import mask
-from weilu.execution.models import Cell, Run, RunHost
+from weilu.execution.models import LIVE, Cell, Run, RunHost
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,17 @@ def report_of(run: Run, columns: Sequence[Column]) -> Report:
     return Report([*(Gap(titles.get(key, key), count) for key, count in not_tried.items()), *people], no_way_back)
 
 
+def cannot_return(item_id: int, subject: str, keys: Collection[str]) -> list[str]:
+    """Names of the hosts which, by the newest rehearsal of this plan, cannot go back in one of the steps `keys`.
+
+    The plan says that those steps are undone; the rehearsal has looked whether a host could.
+    """
+    runs = Run.objects.filter(item_id=item_id, subject=subject, purpose=Run.Purpose.REHEARSE).exclude(state__in=LIVE)
+    rows = Cell.objects.filter(step__run=Subquery(runs.order_by("-id").values("id")[:1]), step__key__in=keys)
+    gaps = rows.annotate(said=Length(KT("result__back"))).filter(said__gt=0)
+    return list(gaps.order_by("host__ordinal").values_list("host__name", flat=True).distinct())
+
+
 def would_of(host: RunHost, steps: Sequence[StepRow]) -> list[Would]:
     """On one host, in the order of the steps; one question."""
     told = dict(host.cells.values_list("step_id", "result"))
@@ -62,11 +74,11 @@ def would_of(host: RunHost, steps: Sequence[StepRow]) -> list[Would]:
 
 
 def _would(step: StepRow, result: Mapping[str, Any]) -> Would:
-    lines = [(_look(str(line)), mask(str(line))) for line in result["would"]]
+    lines = [(look(str(line)), mask(str(line))) for line in result["would"]]
     return Would(step.title, lines, bool(result.get("rehearsed")), mask(str(result.get("back") or "")))
 
 
-def _look(line: str) -> str:
+def look(line: str) -> str:
     """How a line of a difference is tinted; its two head lines are plain."""
     if line.startswith(("+++", "---")):
         return ""
