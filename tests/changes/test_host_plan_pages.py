@@ -16,6 +16,7 @@ from tests.cast import Cast, make_environment, make_group, make_host
 from tests.changes.host_steps import approve, designed, host_plan, host_plan_fields, keep
 from tests.changes.steps import item_of, signed_in
 from weilu.changes import host_forms
+from weilu.changes.actions import order_upgrade
 from weilu.changes.host_plan import hosts_of, rehearse_hosts
 from weilu.changes.models import Change, PlanFile, PlanVersion
 from weilu.changes.plan import lines
@@ -113,6 +114,17 @@ def test_a_step_is_added_moved_and_taken_out_and_nothing_typed_is_lost(chen, cha
     page = post(chen, change, "drop-1", **two).content.decode()
     assert (value_of(page, "steps"), value_of(page, "s1-title")) == (["1"], ["首页"])
     assert not PlanVersion.objects.exists()
+
+
+def test_what_was_typed_after_the_plan_was_approved_comes_back_with_the_reason(cast, chen, change):
+    host_plan(cast, change)
+    approve(cast, change)
+    rehearsed(cast, change)
+    order_upgrade(cast.chen, change, turn=item_of(change).turn)
+    answer = post(chen, change, "add-service", no_backup="写了很久")
+    page = answer.content.decode()
+    assert (answer.status_code, value_of(page, "no_backup"), value_of(page, "steps")) == (422, ["写了很久"], ["2"])
+    assert "现在不是写方案的时候" in page
 
 
 def test_what_is_wrong_stands_at_its_step_and_everything_typed_comes_back(chen, change):

@@ -323,6 +323,8 @@ def test_a_rehearsal_says_what_would_change_and_what_was_not_tried(cast: Cast) -
         ("", "jz 1.0.0 → 1.1.0"), ("", "脚本不能试运行，演练没有执行它"),
     ]  # fmt: skip
     assert rows_of(page)[2][-1] == ("left", "切负载 · 跳过")
+    strip = page.partition('id="grid-top"')[2].partition("</dl>")[0]
+    assert re.findall(r"<dt>([^<]+)</dt>", strip) == ["进度", "用时", "执行人"]
     assert "没有演练的步骤" not in page_of(cast, make_middle(cast))
 
 

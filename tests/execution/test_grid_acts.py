@@ -22,6 +22,7 @@ from tests.support.unchanged import every_row
 from weilu.evidence.models import Staged
 from weilu.execution.models import Run
 from weilu.kernel.times import now
+from weilu.process.models import WorkItem
 
 pytestmark = pytest.mark.django_db
 FORM = re.compile(r'action="/runs/[^/]+/acts/(\w+)')
@@ -161,11 +162,13 @@ def test_each_host_that_asks_is_judged(cast: Cast) -> None:
     page = page_of(cast.chen, run)
     assert "2 台待判断：这一步做成了没有" in page
     assert page.count("主机重启过，没有留下结果") == 3  # two in the list, one beside the grid
-    page = refused(lambda: post(cast.chen, run, "judge", **{"host-2": "done"}))
-    assert "每台等待判断的主机都要回答，别的主机不回答" in page
+    page = refused(lambda: post(cast.chen, run, "judge", **{"host-2": "done", "host-9": "done"}))
+    assert "只回答等待判断的主机，至少一台" in page
     assert re.findall(r'name="(host-\d)" value="(\w+)"(?: required)? checked', page) == [("host-2", "done")]
 
-    assert post(cast.chen, run, "judge", **{"host-2": "done", "host-3": "retry"}).status_code == 302
+    assert post(cast.chen, run, "judge", **{"host-2": "done"}).status_code == 302
+    assert standing(run) == ("asks", "forward")  # the other host is judged later
+    assert post(cast.chen, run, "judge", **{"host-3": "retry"}).status_code == 302
     assert standing(run) == ("running", "forward")
     cells = run.steps.get(key="s2").cells.order_by("host__ordinal").values_list("state", flat=True)
     assert list(cells) == ["done", "done", "started"]
@@ -210,14 +213,21 @@ def test_a_signature_is_given_by_whom_the_plan_names(cast: Cast) -> None:
     assert standing(run) == ("running", "forward")
 
 
+def test_whoever_ordered_the_run_is_not_asked_to_sign_in_it(cast: Cast) -> None:
+    run = make_waiting(cast, "signature", role="engineer")
+    assert FORM.findall(page_of(cast.chen, run)) == ["cancel", "back"]
+    assert "开始执行的人不能签这一步" in post(cast.chen, run, "sign").content.decode()
+
+
 def test_a_host_brought_back_by_hand_is_no_longer_red(cast: Cast) -> None:
     run = make_stuck(cast)
+    WorkItem.objects.filter(id=run.item_id).update(kind="trial")  # a change would have a plan, whose end is filed
     page = refused(lambda: post(cast.chen, run, "brought", host="3", words=""))
     assert "怎样恢复的没有填写" in page
     assert post(cast.chen, run, "brought", host="3", words="装回 3.0.15，服务正常").status_code == 302
     page = page_of(cast.chen, run)
     assert 'class="note refused stuck"' not in page
-    assert (run.hosts.get(ordinal=3).state, standing(run)) == ("back", ("failed", "back"))
+    assert (run.hosts.get(ordinal=3).state, standing(run)) == ("back", ("went_back", "back"))
 
 
 def test_a_machine_that_fell_silent_can_be_declared_dead(cast: Cast) -> None:

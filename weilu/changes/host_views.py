@@ -9,6 +9,7 @@ from weilu.accounts.reader import reader
 from weilu.changes import forms, host_forms, host_pages, host_plan, pages
 from weilu.changes.models import Change
 from weilu.changes.queries import ChangeView, change_of
+from weilu.changes.rules import APPROVED_AS_IS
 from weilu.changes.views import of_a_field, on, opened, plan_page
 from weilu.kernel.refused import Refused
 from weilu.kernel.rights import SIGNED_IN, right
@@ -71,7 +72,10 @@ def _keep_uploads(request: HttpRequest, change: Change, given: host_forms.Typed)
 def _form(
     request: HttpRequest, found: ChangeView, given: host_forms.Typed, focus: int = 0, refused: Refused | None = None
 ) -> HttpResponse:
-    shown = pages.plan_page(found, reader(request)) | {"refused": refused}
+    shown = pages.plan_page(found, reader(request))
+    if request.method == "POST" and not shown["writes"] and refused is None:
+        refused = Refused(_("现在不是写方案的时候"), APPROVED_AS_IS)
+    shown |= {"refused": refused}
     if shown["writes"] or refused:
         shown |= host_pages.form_part(found, given, reader(request), focus)
     return render(request, "changes/host-plan.html", shown, status=422 if refused else 200)

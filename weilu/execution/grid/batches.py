@@ -156,6 +156,6 @@ class Heads:
             checked = any(key.startswith("h") for key in self.columns)
             words = _("%(batch)s全过检查后开始") if checked else _("%(batch)s做完后开始")
             return words % {"batch": self.names[earlier[-1]]}
-        if self.at < self.run.window_from:
+        if self.run.purpose != Run.Purpose.REHEARSE and self.at < self.run.window_from:
             return _("%(at)s 窗口开放后开始") % {"at": clock(self.run.window_from)}
         return _("在等工作机")

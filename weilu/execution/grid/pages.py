@@ -186,6 +186,8 @@ class _Reading:
         rows = Rows(self.columns, self.steps, self.times, opening, live=run.live, rehearsal=rehearsal)
         may_act = _holds(person, "engineer", run)
         helpers = list(Person.objects.holding(waiting.role, run.owner)) if waiting else []
+        if waiting and waiting.kind == "signature":  # whoever ordered the run does not sign in it
+            helpers = [one for one in helpers if one.id != run.ordered_by_id]
         begin = next((row for row in self.steps if row.batch is None), None)
         return GridView(
             run=run, look=look_of(run), asked=self.asked, columns=self.columns, batches=self.batches,
