@@ -20,16 +20,20 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each turn leaves out what the other one shows; the long form of the crash tests leaves out nothing."""
+    """Each turn leaves out what the other one shows, pages too; the long form of the crash tests leaves out nothing."""
     if os.environ.get("WEILU_CRASHES"):
         return
     if os.environ.get("WEILU_TEST_DATABASE") == "postgresql":
-        left = [item for item in items if item.get_closest_marker("browser") or item.get_closest_marker("once")]
+        left = [item for item in items if item.path.stem.endswith("pages") or _marked(item, "browser", "once")]
     else:
-        left = [item for item in items if item.get_closest_marker("served")]
+        left = [item for item in items if _marked(item, "served")]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in set(left)]
+
+
+def _marked(item: pytest.Item, *names: str) -> bool:
+    return any(item.get_closest_marker(name) for name in names)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

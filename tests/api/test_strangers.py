@@ -31,7 +31,8 @@ PUBLIC = {
     "proof/",
     "proof/proof.py",
 }
-STRANGERS = ("sun", "he")
+# Each of them on one database's turn: together they try every address on both.
+STRANGERS = (pytest.param("sun", marks=pytest.mark.served), pytest.param("he", marks=pytest.mark.once))
 # What an operation without any id of a row may answer to a stranger: their own inbox, or a refusal.
 OF_NOBODY = {
     "/api/v1/notify/mark_all_read": 200,
@@ -185,6 +186,7 @@ def test_a_stranger_who_is_a_vendor_cannot_name_our_people_or_organisation(told:
     assert every_row() == before
 
 
+@pytest.mark.once
 @pytest.mark.django_db
 def test_whoever_has_not_signed_in_meets_only_the_sign_in(told: Told):
     client, before = Client(), every_row()

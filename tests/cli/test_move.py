@@ -14,6 +14,7 @@ from weilu.cli.move import shown
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.served,
     pytest.mark.skipif(VENDOR != "postgresql", reason="needs both databases; runs in PostgreSQL's turn"),
 ]
 ACT = """

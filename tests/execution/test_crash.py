@@ -17,7 +17,7 @@ from weilu.execution.target.fence import Fence
 from weilu.execution.target.place import Failed
 from weilu.execution.worker import Worker
 
-pytestmark = [pytest.mark.slow, pytest.mark.crash, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.crash, pytest.mark.served, pytest.mark.django_db(transaction=True)]
 
 ONCE = ["began", "done"]
 

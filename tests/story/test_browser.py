@@ -62,8 +62,9 @@ def test_the_whole_story_as_the_cast(site: str, width: str) -> None:
         browser = tool.chromium.launch(executable_path=str(chromium()), args=FLAGS)
         cast = Cast(browser, site, WIDTHS[width])
         good, faulty = UPGRADES
-        sheets = [play(cast, upgrade, ends) for upgrade, ends in ((good, "成功"), (faulty, "已回退"))]
-        assert [re.sub(r"\d{4}-", "", number) for number in sheets] == ["JZ-WH-0001", "JZ-WH-0002"]
+        played = [(good, "成功"), (faulty, "已回退")] if width == "desktop" else [(faulty, "已回退")]
+        sheets = [play(cast, upgrade, ends) for upgrade, ends in played]
+        assert [re.sub(r"\d{4}-", "", number) for number in sheets] == ["JZ-WH-0001", "JZ-WH-0002"][: len(played)]
         strangers_find_nothing(cast)
         assert cast.troubles == []
         browser.close()

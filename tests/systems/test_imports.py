@@ -399,4 +399,4 @@ def test_an_import_asks_as_often_for_three_hosts_as_for_one(cast: Cast, environm
     digest = plan_of_import(found).digest
     with CaptureQueriesContext(connection) as asked:
         confirm_import(cast.zheng, found, digest=digest)
-    assert (len(asked), Host.objects.count()) == (37, 2 * rows)
+    assert (len(asked), Host.objects.count()) == (39, 2 * rows)
