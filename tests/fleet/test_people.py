@@ -22,6 +22,7 @@ from weilu.execution.fleet.actions import (
 from weilu.execution.models import Run
 from weilu.execution.worker import Worker
 from weilu.kernel.times import now
+from weilu.systems.models import Host
 
 pytestmark = [pytest.mark.slow, pytest.mark.served, pytest.mark.django_db(transaction=True)]
 Stand = Callable[..., Fleet]
@@ -202,8 +203,30 @@ def test_cancelling_past_a_question_undoes_it_too_and_what_cannot_be_undone_is_n
 
 def test_a_rehearsal_that_was_cancelled_has_rehearsed_nothing(fleet: Stand) -> None:
     here = fleet(1)
+    run, worker = here.order(counting(here), Run.Purpose.REHEARSE, rehearsed=False), Worker()
+    assert worker.work_once() is True  # it has begun to look
+    usual.cancel_run(here.cast.chen, run)
+    run = carry_out(run, worker)
+    assert (run.state, run.cause) == ("failed", "没有演练完，1 台没有试过")
+    assert facts(run) == {"rehearsal.matched": False}
+
+
+def test_a_run_that_no_worker_has_taken_ends_at_once_when_it_is_cancelled(fleet: Stand) -> None:
+    here = fleet(1)
+    Host.objects.filter(id=here.hosts[0].id).update(pool="远处")
+    here.hosts[0].refresh_from_db()
+    run = here.order(counting(here))
+    assert (run.cause, Worker().work_once()) == ("等待工作机组「远处」", False)
+    usual.cancel_run(here.cast.chen, run)
+    run.refresh_from_db()
+    assert (run.state, run.cause, host_states(run)) == ("failed", "陈航 取消了这次执行", {"host-1": "left"})
+    assert (facts(run)["run.concluded"], acted(here.real[0])) == (False, 0)
+
+
+def test_a_cancelled_rehearsal_that_never_began_has_rehearsed_nothing(fleet: Stand) -> None:
+    here = fleet(1)
     run = here.order(counting(here), Run.Purpose.REHEARSE, rehearsed=False)
     usual.cancel_run(here.cast.chen, run)
-    run = carry_out(run)
-    assert (run.state, run.cause) == ("failed", "没有演练完，1 台没有试过")
+    run.refresh_from_db()
+    assert run.state == "failed"
     assert facts(run) == {"rehearsal.matched": False}

@@ -1,7 +1,7 @@
 """The worker asks again by itself before it acts: what was true when a run was ordered need not be true now."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -162,7 +162,15 @@ def test_two_runs_never_hold_one_host(papers: Fleet) -> None:
     assert [one.holds_id for one in second.hosts.all()] == [None] * 3
     first.hosts.update(holds=None)
     assert start.take_hosts(second) == ""
-    assert [one.turn for one in second.hosts.order_by("ordinal")] == [2, 2, 2]
+    turn = first.hosts.get(ordinal=1).turn
+    assert [one.turn for one in second.hosts.order_by("ordinal")] == [turn + 1] * 3
+
+
+def test_a_turn_is_new_to_a_host_also_after_a_backup_was_restored(papers: Fleet) -> None:
+    run = papers.order(papers.orders(STEP))
+    assert start.waits(run, now()) == ""
+    minutes = (now() - datetime(2020, 1, 1, tzinfo=UTC)) // timedelta(minutes=1)
+    assert {minutes - one.turn for one in run.hosts.all()} <= {0, 1}
 
 
 def test_a_batch_waits_while_a_site_or_group_is_at_its_bound(papers: Fleet) -> None:

@@ -82,9 +82,23 @@ def _cancel_on_hosts(by: Person, run: Run) -> Run:
         run.state, run.fence, run.lease_until, run.holder = Run.State.RUNNING, run.fence + 1, None, ""
     run.save(update_fields=["cancelled_by", "paused_by", "state", "fence", "lease_until", "holder"])
     leave_undecided(run, _("没有判断就取消，按做过处理"))
+    if run.state == Run.State.QUEUED and run.started_at is None and not run.holder:
+        _end_unbegun(by, run)
     _stage("execution.run_cancelled", run, by, {}, urgent=True)
     note(run.item, "run", _("取消执行 %(number)s") % {"number": run.number}, actor=by, link=f"/runs/{run.uid}/")
     return run
+
+
+def _end_unbegun(by: Person, run: Run) -> None:
+    """No worker has taken it, and none may ever come where its pool has none: it ends here and now."""
+    from weilu.execution.fleet import journal
+
+    run.fence += 1
+    run.cause = _("%(name)s 取消了这次执行") % {"name": by.name}
+    run.save(update_fields=["fence", "cause"])
+    run.steps.filter(state=RunStep.State.WAITING).update(state=RunStep.State.SKIPPED)
+    run.hosts.update(state="left")
+    journal.conclude(run, Run.State.FAILED)
 
 
 @action("execution.answer_step")

@@ -206,7 +206,7 @@ class Cell(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.STARTED)
     attempt = models.PositiveSmallIntegerField(default=1)
     todo = models.CharField(max_length=5, default="")  # of the next attempt: probe or do; empty: in the present one
-    seen = models.PositiveIntegerField(default=0)  # how many lines of the present attempt stand in the log
+    seen = models.PositiveIntegerField(default=0)  # how far the present attempt was read
     words = models.TextField(default="")
     result = models.JSONField(default=dict)
     started_at = models.DateTimeField(default=now)

@@ -10,11 +10,12 @@ from threading import Event
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 from django.utils.translation import gettext as _
 
 from weilu.execution import ansible, inplace, journal, lease
 from weilu.execution.fleet import engine
+from weilu.execution.fleet.journal import pause as rest_on_hosts
 from weilu.execution.models import Run, RunStep
 from weilu.execution.steps import BEFORE_STOP, IN_WINDOW, PROOF_FIRST, RECHECKED
 from weilu.kernel.refused import Refused
@@ -23,7 +24,7 @@ from weilu.kernel.times import now
 log = logging.getLogger(__name__)
 State = RunStep.State
 LONGEST_ATTEMPT = timedelta(minutes=15)
-MOST_PROBES = 3
+MOST_PROBES, MOST_STUMBLES = 3, 3
 IDLE_SECONDS, FOLLOW_SECONDS, TICK_SECONDS = 0.5, 0.08, 0.5
 
 
@@ -34,6 +35,7 @@ class Worker:
         self.holder, self.pools = lease.new_holder(), ("", *pools)
         self.run_id, self.fence = 0, 0
         self.beaten = 0.0
+        self.stumbles, self.stumbled_on = 0, 0
 
     def work_once(self) -> bool:
         """Do what can be done now, at most one step's beginning or end; whether there was anything."""
@@ -48,6 +50,15 @@ class Worker:
         except lease.Fenced:
             self.run_id = 0
             return True
+
+    def stumbled(self) -> None:
+        """A turn ended in an error nobody foresaw; after the third in a row on one run a person has to look."""
+        self.stumbles = self.stumbles + 1 if self.run_id == self.stumbled_on else 1
+        self.stumbled_on = self.run_id
+        run = Run.objects.filter(id=self.run_id, fence=self.fence).first() if self.run_id else None
+        if self.stumbles >= MOST_STUMBLES and run is not None and run.on_hosts:
+            rest_on_hosts(run, _("工作机内部错误，三次都没有过去。详情在工作机的日志里，查明后再继续"))
+            self.run_id, self.stumbles = 0, 0
 
     def _advance(self) -> bool:
         run = self._read()
@@ -236,9 +247,14 @@ def work_forever(stop: Event, pools: Sequence[str] = ()) -> None:
                 tick()
                 ticked = time.monotonic()
             busy = worker.work_once()
-        except DatabaseError:
+        except (OperationalError, InterfaceError):
             # The edge of the worker: a database that is locked or away comes back; the journal says how far we are.
             log.exception("the database did not answer; trying again")
+            stop.wait(2)
+        except Exception:
+            # A fault of Weilu's own: it must not take the other runs along, nor be tried for ever.
+            log.exception("a turn of the worker failed")
+            worker.stumbled()
             stop.wait(2)
         close_old_connections()
         if not busy:

@@ -1,6 +1,7 @@
 """What people typed, made fit to keep: normalised, measured, without control characters."""
 
 import unicodedata
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -41,3 +42,14 @@ def _clean(value: object, label: str, field: str, longest: int, required: bool, 
                 field=field,
             )
     return text
+
+
+def without_nul(value: Any) -> Any:
+    """The same, with every NUL in its texts made visible: PostgreSQL keeps none."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, list):
+        return [without_nul(each) for each in value]
+    if isinstance(value, dict):
+        return {without_nul(str(key)): without_nul(each) for key, each in value.items()}
+    return value

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from weilu.execution import launch
 from weilu.execution.bundles import guard
 from weilu.kernel.refused import Refused
+from weilu.kernel.text import without_nul
 
 HERE = Path(__file__).parent
 HOME = "/tmp/home"  # noqa: S108 - of the sandbox itself
@@ -224,7 +225,7 @@ def told(folder: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
         if isinstance(row, dict):
-            found.append(row)
+            found.append(without_nul(row))
     return found
 
 
@@ -251,6 +252,8 @@ def state(folder: Path) -> str:
 
 def stop(folder: Path) -> None:
     """End a call with everything it started here; what it began on its hosts goes on there."""
-    if pid := launch.living(folder):
+    guarding = _guards.pop(folder, None)  # known also before it has said that it is there
+    pid = guarding.pid if guarding and guarding.poll() is None else launch.living(folder)
+    if pid:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """What people do with runs on hosts: rehearse, order, pause, go on, go back, judge, confirm, sign."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Max
@@ -23,6 +24,7 @@ from weilu.process.models import WorkItem
 from weilu.systems.models import Host
 
 State = Run.State
+SILENCE = timedelta(seconds=45)  # after its lease has run out, so a minute after it was last heard
 
 
 @translation.override("zh-hans")  # titles of steps go to the record sheet, an official Chinese form
@@ -42,11 +44,15 @@ def order_run_on_hosts(
     run = Run.objects.create(
         owner=item.owner, item=item, purpose=purpose, number=take_number(item.owner.code, "R", now()), plan=told,
         subject=subject, window_from=window_from, window_to=window_to, version_from="", ordered_by=by,
-        pool=told["hosts"][0]["pool"],
+        pool=told["hosts"][0]["pool"], cause=_waiting_for(told["hosts"][0]["pool"]),
     )  # fmt: skip
     _lay_out(run)
     _stage("execution.run_ordered", run, by, {"orders": told, "purpose": purpose})
     return run
+
+
+def _waiting_for(pool: str) -> str:
+    return _("等待工作机组「%(name)s」") % {"name": pool} if pool else ""
 
 
 def _lay_out(run: Run) -> None:
@@ -83,7 +89,7 @@ def _add_batch(run: Run, batch: int) -> None:
 def pause_run(by: Person, run: Run) -> Run:
     """Begin no further step; what has begun ends. Takes effect between two steps."""
     run = locked(by, run)
-    if run.state not in (State.QUEUED, State.RUNNING) or run.paused_by_id:
+    if not run.on_hosts or run.state not in (State.QUEUED, State.RUNNING) or run.paused_by_id:
         raise Refused(_("这次执行没有在进行，不用暂停"))
     run.paused_by = by
     run.save(update_fields=["paused_by"])
@@ -103,7 +109,10 @@ def resume_run(by: Person, run: Run, *, why: str = "") -> Run:
     in_spite = run.paused_by_id is None
     why = text.line(why, _("继续的理由"), field="why", longest=300, required=in_spite)
     run.paused_by = None
-    run.allowed, run.beyond = engine.counted(run).ended, run.beyond or now() >= run.window_to
+    if in_spite:
+        over = now() + timedelta(minutes=orders.minutes_needed(run.plan, 1)) > run.window_to
+        run.allowed = engine.counted(run).ended
+        run.beyond = run.beyond or (over and run.plan["at_window_end"] == "ask")
     _go_on(run, "paused_by", "allowed", "beyond")
     _said(run, by, "execution.run_resumed", _("继续执行 %(number)s"), {"why": why})
     return run
@@ -135,7 +144,7 @@ def go_back(by: Person, run: Run, *, why: str) -> Run:
 def retry_failed(by: Person, run: Run) -> Run:
     """Take the hosts that failed, and only those, through the steps again, as a batch of their own."""
     run = locked(by, run)
-    if run.state != State.PAUSED or run.phase == Run.Phase.BACK:
+    if run.state != State.PAUSED or run.phase != Run.Phase.FORWARD:
         raise Refused(_("暂停时才能重试失败的主机"))
     again = (RunHost.State.BACK, RunHost.State.LEFT)
     failed = run.hosts.filter(state__in=again, cells__state=Cell.State.FAILED, cells__step__phase=Run.Phase.FORWARD)
@@ -164,6 +173,8 @@ def end_run(by: Person, run: Run, *, why: str) -> Run:
     why = text.line(why, _("到此为止的理由"), field="why", longest=300)
     if run.state != State.PAUSED:
         raise Refused(_("先暂停，再到此为止"))
+    if run.phase == Run.Phase.BACK:
+        raise Refused(_("已经在回退，不能停在半路。继续，让它回退完"))
     _said(run, by, "execution.end_asked", _("到此为止 %(number)s"), {"why": why})
     run.paused_by, run.allowed = None, engine.counted(run).ended
     _go_on(run, "paused_by", "allowed")
@@ -186,7 +197,7 @@ def answer_hosts(by: Person, run: Run, *, answers: Mapping[int, str]) -> Run:
     for cell in cells:
         match answers[cell.host.ordinal]:
             case "retry":
-                cell.state, cell.todo, cell.attempt = Cell.State.STARTED, "do", 0
+                cell.state, cell.todo, cell.attempt = Cell.State.STARTED, "do", 1
             case "done":
                 cell.state, cell.words, cell.result, cell.ended_at = Cell.State.DONE, words, {"judged": True}, now()
             case _:
@@ -270,8 +281,10 @@ def confirm_back(by: Person, run: Run, *, ordinal: int, words: str) -> Run:
 def declare_dead(by: Person, run: Run) -> Run:
     """The machine that holds this run will not come back: another worker may take it now, and looks before it acts."""
     run = locked(by, run)
-    if not run.holder or not run.live:
+    if not run.holder or run.state != State.RUNNING or not run.on_hosts:
         raise Refused(_("没有工作机持有这次执行"))
+    if run.lease_until and now() - run.lease_until < SILENCE:
+        raise Refused(_("工作机刚才还在应答，等一分钟再判定"))
     _said(run, by, "execution.machine_dead", _("判定工作机已停 %(number)s"), {"holder": run.holder})
     RunStep.objects.filter(run=run, state=RunStep.State.STARTED).update(boot="dead")
     _go_on(run)

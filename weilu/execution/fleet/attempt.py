@@ -6,29 +6,37 @@ is in the folder, the command line or the environment: keys are in an agent, kno
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from django.utils.translation import gettext as _
 
 from weilu.evidence import files
 from weilu.execution import launch
 from weilu.execution.ansible import helper
 from weilu.execution.bundles import sandbox
 from weilu.execution.fleet import bundle
+from weilu.execution.journal import LONGEST_LINE
 from weilu.execution.target.on_host.main import RESULT
+from weilu.kernel.text import without_nul
 from weilu.vault.opening import Opened
 
 PLAYBOOKS = Path(__file__).parent / "playbooks"
 LOST = "WEILU-LOST "
 MOST_FORKS = 20
+MOST_AT_ONCE = 1 << 18  # bytes of one host that one turn takes down; more than its longest line
 CONFIG = """[defaults]
 host_key_checking = True
 retry_files_enabled = False
@@ -45,14 +53,14 @@ enable_plugins = yaml
 pipelining = True
 transfer_method = piped
 retries = 0
-ssh_args = -F {folder}/ssh_config
+ssh_args = -F "{folder}/ssh_config"
 control_path_dir = {sockets}
 control_path = %(directory)s/%%C
 """
 SSH = """Host *
-  IdentityAgent {agent}
+  IdentityAgent "{agent}"
   IdentitiesOnly yes
-  UserKnownHostsFile {known}
+  UserKnownHostsFile "{known}"
   GlobalKnownHostsFile none
   StrictHostKeyChecking yes
   HostKeyAlgorithms {algorithms}
@@ -68,6 +76,7 @@ SSH = """Host *
 """
 ALGORITHMS = {"ssh-ed25519": ["ssh-ed25519"], "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256"]}
 SCRUBBED = (
+    "output",
     "content",
     "inside",
     "hosts",
@@ -96,7 +105,7 @@ class Heard:
     """What one host has said so far: lines after those already read, and its end, once it told one."""
 
     lines: list[str] = field(default_factory=list)
-    seen: int = 0  # how many lines in all
+    seen: int = 0  # how far it was read: bytes of what the host said, rows of a sandbox
     result: dict[str, Any] = field(default_factory=dict)
     lost: dict[str, Any] = field(default_factory=dict)  # begun, why: the connection was lost, or never there
 
@@ -182,23 +191,24 @@ def _lay_out(folder: Path, call: Call) -> None:
         (carried / name).write_bytes(files.read(name))
     told = {"verb": call.verb, "artefacts": list(call.artefacts), "output": str(folder / "output")}
     (folder / "vars.json").write_text(json.dumps(told))
-    hosts = {str(each.ordinal): _place(each) for each in call.hosts}
+    hosts = {str(each.ordinal): _place(each, call.opened) for each in call.hosts}
     (folder / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}))
     kinds = {each.entry["key"].split()[0] for each in call.hosts}
     algorithms = [name for kind in sorted(kinds) for name in ALGORITHMS.get(kind, [kind])]
     words = {"folder": folder, "sockets": sockets_of(call.run), "algorithms": ",".join(algorithms)}
-    identities = {each.entry["address"]: call.opened.identities[each.entry["uid"]] for each in call.hosts}
-    blocks = "".join(f"Host {name}\n  IdentityFile {place}\n" for name, place in identities.items())
     usual = SSH.format(**words, agent=call.opened.socket, known=call.opened.known_hosts)
-    (folder / "ssh_config").write_text(blocks + usual)
+    (folder / "ssh_config").write_text(usual)
     (folder / "ansible.cfg").write_text(CONFIG.format(**words, forks=max(1, min(call.forks, MOST_FORKS))))
 
 
-def _place(each: Order) -> dict[str, Any]:
+def _place(each: Order, opened: Opened) -> dict[str, Any]:
+    """A host to Ansible; of two behind one address each has its own key."""
     entry = each.entry
+    identity = opened.identities[entry["uid"]]
     place = {
         "ansible_host": entry["address"], "ansible_port": entry["port"], "ansible_user": entry["user"],
         "ansible_python_interpreter": entry["python"], "weilu_order": each.text,
+        "ansible_ssh_extra_args": shlex.quote(f'-oIdentityFile="{identity}"'),
     }  # fmt: skip
     if entry["become"]:
         place |= {"ansible_become": True, "ansible_become_method": "sudo"}
@@ -219,27 +229,60 @@ def state(folder: Path) -> str:
     return found
 
 
-def heard(folder: Path, ordinal: int, seen: int) -> Heard:
-    """What this host said beyond its first `seen` lines."""
+def heard(folder: Path, ordinal: int, seen: int, *, over: bool = False) -> Heard:
+    """What this host said beyond what was `seen`; at most so much that a turn can take it, unless it is `over`."""
     found = Heard(seen=seen)
     if bundle.plays(folder) and not (folder / "output").exists():
         lines, found.result = bundle.heard(folder, ordinal)
         found.lines, found.seen = lines[seen:], len(lines)
         return found
     try:
-        text = (folder / "output" / str(ordinal)).read_bytes().decode("utf-8", "replace")
+        with (folder / "output" / str(ordinal)).open("rb") as said:
+            said.seek(seen)
+            whole = said.read(-1 if over else MOST_AT_ONCE)
     except FileNotFoundError:
         return found
-    plain = []
-    for line in text.split("\n")[:-1]:
+    whole = whole[: whole.rfind(b"\n") + 1]
+    found.seen = seen + len(whole)
+    for line in whole.decode("utf-8", "replace").replace("\0", "\ufffd").split("\n")[:-1]:
         if line.startswith(RESULT):
-            found.result = json.loads(line.removeprefix(RESULT))
+            found.result = _answer(line.removeprefix(RESULT))
         elif line.startswith(LOST):
-            found.lost = json.loads(line.removeprefix(LOST))
+            found.lost = _loss(line.removeprefix(LOST))
         else:
-            plain.append(line)
-    found.lines, found.seen = plain[seen:], len(plain)
+            found.lines.append(line[:LONGEST_LINE])
     return found
+
+
+def _answer(text: str) -> dict[str, Any]:
+    """What a host gives as its result, if it has the form of one; hosts are not believed to have it."""
+    told = _object(text)
+    if told.get("ok") is True and isinstance(told.get("result"), dict):
+        return told
+    if told.get("ok") is False and isinstance(told.get("sentence"), str):
+        return told
+    return {"ok": False, "sentence": _("主机的回答不成样子：%(text)s") % {"text": text[:100]}, "lost": True}
+
+
+def _loss(text: str) -> dict[str, Any]:
+    told = _object(text)
+    return {"begun": told.get("begun") is not False, "why": str(told.get("why", text[:100]))}
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        told = without_nul(json.loads(text))
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def age(folder: Path) -> timedelta:
+    """How long the call has been going on, by the clock of this machine, whatever the clock of the database says."""
+    try:
+        return timedelta(seconds=max(0.0, time.time() - (folder / "launched.json").stat().st_mtime))
+    except FileNotFoundError:
+        return timedelta()
 
 
 def stop(folder: Path) -> None:

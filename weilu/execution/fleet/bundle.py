@@ -37,16 +37,21 @@ def options(told: dict[str, Any], call: str, outcome: dict[str, Any] | None) -> 
     return {"call": call, "fence": sha256_hex(helper()), "outcome": outcome}
 
 
-def start(folder: Path, told: dict[str, Any], entries: Entries, opened: Opened, call: str, *, check: bool) -> None:
-    """Let the sandbox go; returns at once. Raises Refused where it cannot be kept apart."""
-    names = frozenset(entry["name"] for _ordinal, entry in entries)
+def start(
+    folder: Path, told: dict[str, Any], entries: Entries, opened: Opened, call: str, names: frozenset[str],
+    *, check: bool,
+) -> None:  # fmt: skip
+    """Let the sandbox go; returns at once. `names`: every host of the plan, which the content may speak of.
+
+    Raises Refused where it cannot be kept apart.
+    """
     lay_out(told["with"]["sha256"], folder / "content", told["with"]["playbook"], names)
     (folder / NAMES).write_text(json.dumps({str(ordinal): entry["name"] for ordinal, entry in entries}))
     places = [
         sandbox.Place(one["name"], one["address"], one["port"], one["user"], one["key"], one["python"])
         for _ordinal, one in entries
     ]
-    fence = "" if check else f"/usr/bin/python3 {_home(entries)}/{PROGRAM} host-fence {call}"
+    fence = "" if check else f"{entries[0][1]['python']} {_home(entries)}/{PROGRAM} host-fence {call}"
     limits = sandbox.Limits(seconds=told["seconds"])
     sandbox.begin(
         folder, folder / "content", told["with"]["playbook"], places, opened.socket, fence, check=check, limits=limits
@@ -72,18 +77,22 @@ def heard(folder: Path, ordinal: int) -> tuple[list[str], dict[str, Any]]:
     over = sandbox.outcome(folder)
     if not over:
         return lines, {}
-    bad = next((row for row in rows if row.get("state") in ("failed", "unreachable")), None)
     if over.get("why"):
         what = BEYOND.get(str(over["why"]), str(over["why"]))
         return lines, {"ok": False, "sentence": _("剧本超过%(what)s的限制，已结束") % {"what": _(what)}}
-    if bad:
+    counts = next((row.get("counts") for row in sandbox.told(folder) if _sums_up(row, name)), None)
+    if not isinstance(counts, dict):
+        return lines, {"ok": False, "sentence": _("剧本没有在这台主机上执行完")}
+    if counts.get("failures") != 0 or counts.get("unreachable") != 0:  # what a rescue caught is no failure
+        bad = next((row for row in reversed(rows) if row.get("state") in ("failed", "unreachable")), {"task": "?"})
         said = {"task": str(bad["task"])[:60], "words": str(bad.get("words", ""))[:200]}
         return lines, {"ok": False, "sentence": _("剧本的「%(task)s」失败：%(words)s") % said}
-    ended = any(row.get("host") == name and row.get("state") == "sum" for row in sandbox.told(folder))
-    if not ended and over["rc"] != 0:
-        return lines, {"ok": False, "sentence": _("剧本没有在这台主机上执行完")}
     changed = [line for row in rows if row.get("state") == "changed" for line in _lines(row)]
     return lines, {"ok": True, "sentence": "", "would": changed}
+
+
+def _sums_up(row: dict[str, Any], name: str) -> bool:
+    return row.get("host") == name and row.get("state") == "sum"
 
 
 def _lines(row: dict[str, Any]) -> list[str]:

@@ -55,16 +55,25 @@ def launch(run: Run, step: RunStep) -> None:
 
 def _call(run: Run, step: RunStep, folder: Path, cells: Sequence[Cell]) -> None:
     told, verb = orders.step_of(run.plan, step.key), step.result["verb"]
-    opened = keys.opened(run, [cell.host.entry for cell in cells], folder, told["seconds"])
+    longest = int(longest_call(run, told, len(cells)).total_seconds())
+    opened = keys.opened(run, [cell.host.entry for cell in cells], folder, longest)
     if verb == "play" or (verb == "check" and told["kind"] == "bundle"):
         entries = [(cell.host.ordinal, cell.host.entry) for cell in cells]
-        bundle.start(folder, told, entries, opened, bundle.call_of(run.number, step.ordinal), check=verb == "check")
+        all_names = frozenset(entry["name"] for entry in run.plan["hosts"])
+        name = bundle.call_of(str(run.uid), step.ordinal)
+        bundle.start(folder, told, entries, opened, name, all_names, check=verb == "check")
         return
     call = attempt.Call(
         run=str(run.uid), verb=verb, hosts=[_order(run, step, told, cell) for cell in cells],
         artefacts=artefacts_of(told), forks=run.plan["batches"]["at_once"], opened=opened,
     )  # fmt: skip
     attempt.start(folder, call)
+
+
+def longest_call(run: Run, told: orders.Step, hosts: int) -> timedelta:
+    """What a call may take: the step's own limit for every round of hosts, and what comes before and after it."""
+    at_once = max(1, min(int(run.plan["batches"]["at_once"]), attempt.MOST_FORKS))
+    return timedelta(seconds=int(told["seconds"]) * max(1, -(-hosts // at_once))) + BEYOND
 
 
 def folder_of(run: Run, step: RunStep) -> Path:
@@ -78,10 +87,11 @@ def _order(run: Run, step: RunStep, told: orders.Step, cell: Cell) -> attempt.Or
     back = told["back"] if isinstance(told["back"], dict) else None
     options = told["with"]
     if told["kind"] == "bundle":
-        options = bundle.options(told, bundle.call_of(run.number, step.ordinal), cell.result.get("outcome"))
+        options = bundle.options(told, bundle.call_of(str(run.uid), step.ordinal), cell.result.get("outcome"))
     order = {
-        "run": run.number, "host": host.entry["uid"], "token": [host.turn or 0, run.fence, step.ordinal, step.attempt],
-        "key": name, "of": f"{step.batch}/{Run.Phase.FORWARD}/{step.key}" if step.phase == Run.Phase.BACK else "",
+        "run": str(run.uid), "number": run.number, "host": host.entry["uid"],
+        "token": [host.turn or 0, run.fence, step.ordinal, step.attempt], "key": name,
+        "of": f"{step.batch}/{Run.Phase.FORWARD}/{step.key}" if step.phase == Run.Phase.BACK else "",
         "kind": told["kind"], "with": options, "back": back, "seconds": told["seconds"],
     }  # fmt: skip
     return attempt.Order(host.ordinal, host.entry, base64.b64encode(json.dumps(order).encode()).decode())
@@ -108,8 +118,7 @@ def follow(run: Run, step: RunStep) -> bool:
     cells = _open(step)
     moved = _read(run, step, folder, cells, over=state != "running", never=state == "never")
     if state == "running":
-        beyond = timedelta(seconds=orders.step_of(run.plan, step.key)["seconds"]) + BEYOND
-        if step.started_at and now() - step.started_at > beyond * step.attempt:
+        if attempt.age(folder) > longest_call(run, orders.step_of(run.plan, step.key), len(cells)):
             attempt.stop(folder)
         return moved
     if folder.exists():  # not so on another machine; there its agent forgets its keys by itself
@@ -123,7 +132,7 @@ def _read(run: Run, step: RunStep, folder: Path, cells: Sequence[Cell], *, over:
     lines: list[journal.Line] = []
     read, ended = [], []
     for cell in cells:
-        found = attempt.heard(folder, cell.host.ordinal, cell.seen)
+        found = attempt.heard(folder, cell.host.ordinal, cell.seen, over=over)
         if not (found.lines or found.result or found.lost or over):
             continue
         lines += [(cell.host.ordinal, journal.OUTPUT, line) for line in found.lines]
@@ -132,11 +141,11 @@ def _read(run: Run, step: RunStep, folder: Path, cells: Sequence[Cell], *, over:
         if found.result:
             _told(run, step, cell, found.result)
         elif found.lost:
-            _lost(step, cell, bool(found.lost["begun"]), str(found.lost["why"]))
+            _lost(run, step, cell, bool(found.lost["begun"]), str(found.lost["why"]))
         elif never:
             cell.todo = _once_more(step, cell)
         elif over:
-            _lost(step, cell, True, _("执行中断，没有结果"))
+            _lost(run, step, cell, True, _("执行中断，没有结果"))
         if cell.state != State.STARTED:
             ended.append(cell)
             if cell.state == State.FAILED:
@@ -170,8 +179,10 @@ def _told(run: Run, step: RunStep, cell: Cell, answer: dict[str, Any]) -> None:
     elif answer["ok"]:
         already = _(PROBED) if answer["result"].get("already") else ""
         _settle(cell, State.DONE, already, answer["result"])
-    else:
+    elif answer.get("noted") or cell.attempt == 1:
         _settle(cell, State.FAILED, answer["sentence"], {"untouched": bool(answer.get("untouched"))})
+    else:  # this call did nothing, but one before it may have
+        _look_again(cell, answer["sentence"])
 
 
 def _shown(run: Run, step: RunStep, cell: Cell, answer: dict[str, Any]) -> None:
@@ -185,7 +196,7 @@ def _shown(run: Run, step: RunStep, cell: Cell, answer: dict[str, Any]) -> None:
         return
     told = orders.step_of(run.plan, step.key)
     policy = told["crash"]
-    if step.phase == Run.Phase.BACK and told["kind"] != "script":
+    if step.phase == Run.Phase.BACK and told["kind"] not in ("script", "bundle"):
         policy = "idempotent"  # bringing back what was noted before is harmless twice
     match rules.after_loss(policy, shown["state"]):
         case "done":
@@ -196,11 +207,15 @@ def _shown(run: Run, step: RunStep, cell: Cell, answer: dict[str, Any]) -> None:
             _settle(cell, State.ASKS, _("主机看不出这一步是否做过"), {})
 
 
-def _lost(step: RunStep, cell: Cell, begun: bool, why: str) -> None:
+def _lost(run: Run, step: RunStep, cell: Cell, begun: bool, why: str) -> None:
+    if run.purpose == Run.Purpose.REHEARSE and begun and cell.attempt < MOST_LOOKS:
+        cell.todo = "do"  # a rehearsal changes nothing: the same again
+        return
     if step.result.get("verb") == "enter" and begun:
         cell.todo = "do"  # nothing of the bundle has been played; whoever comes in next shuts this call out
         return
-    if begun or step.probing:
+    before = cell.attempt > 1 or step.phase == Run.Phase.BACK  # something may have happened, in whichever call
+    if run.purpose != Run.Purpose.REHEARSE and (begun or step.probing or before):
         _look_again(cell, why)
         return
     words = _("连不上主机，这一步没有开始：%(why)s") % {"why": _short(why)}
@@ -262,6 +277,7 @@ def no_way_back(run: Run, step: RunStep, hosts: Sequence[RunHost]) -> None:
         "step": orders.step_of(run.plan, step.key)["title"]
     }
     lease.guarded(run.id, run.fence, lease_until=now() + lease.LEASE)
-    cells = [Cell(step=step, host=host, state=State.FAILED, words=words, ended_at=now()) for host in hosts]
+    told = {"by_hand": True}
+    cells = [Cell(step=step, host=host, state=State.FAILED, words=words, result=told, ended_at=now()) for host in hosts]
     Cell.objects.bulk_create(cells)
     journal.finish(run, step, cells)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from weilu.execution import lease
@@ -205,9 +206,22 @@ def _tidy(run: Run) -> bool:
         lease.guarded(run.id, run.fence, lease_until=now() + lease.LEASE)
         for batch in over:
             _end_batch(run, batch)
-        run.hosts.filter(id__in=returning & taken).update(state=Host.BACK)
+        _back_or_stuck(run, returning & taken)
         run.hosts.filter(id__in=returning - taken).update(state=Host.LEFT)  # nothing had taken effect on them
     return True
+
+
+def _back_or_stuck(run: Run, hosts: set[int]) -> None:
+    """All that can be undone on these hosts is; where a step has no way back, a person has to go on."""
+    by_hand: dict[int, list[str]] = {}
+    cells = Cell.objects.filter(
+        step__run=run, step__phase=Run.Phase.BACK, step__batch=F("host__batch"), host__in=hosts, state=Cell.State.FAILED
+    )
+    for host, words in cells.order_by("step__ordinal").values_list("host", "words"):
+        by_hand.setdefault(host, []).append(words)
+    run.hosts.filter(id__in=hosts - set(by_hand)).update(state=Host.BACK)
+    for host, found in by_hand.items():
+        run.hosts.filter(id=host).update(state=Host.STUCK, words=_("；").join(dict.fromkeys(found)))
 
 
 def _goes_on(run: Run, batch: int) -> bool:

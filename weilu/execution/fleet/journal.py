@@ -23,18 +23,19 @@ from weilu.kernel.times import iso, now
 from weilu.process.actions import note, record_fact
 
 PLAIN, OUTPUT, ERROR = RunEvent.Kind.PLAIN, RunEvent.Kind.LINE, RunEvent.Kind.ERROR
+MOST_ROWS = 1000  # of one statement: databases bound its parameters
 Line = tuple[int | None, str, str]  # ordinal of the host (None: the run itself), kind, text
 
 
 def tell(run: Run, step: str, lines: Sequence[Line], **changes: Any) -> None:
     """Change the run's row while it is ours, and append to its log: numbers follow one another without a gap."""
     last = lease.guarded(run.id, run.fence, len(lines), **changes)
-    insert(
-        *(
-            RunEvent(run=run, seq=seq, step=step, host=host, kind=kind, text=mask(text)[:LONGEST_LINE])
-            for seq, (host, kind, text) in enumerate(lines, start=last - len(lines) + 1)
-        )
-    )
+    rows = [
+        RunEvent(run=run, seq=seq, step=step, host=host, kind=kind, text=mask(text)[:LONGEST_LINE])
+        for seq, (host, kind, text) in enumerate(lines, start=last - len(lines) + 1)
+    ]
+    for part in range(0, len(rows), MOST_ROWS):
+        insert(*rows[part : part + MOST_ROWS])
     for name, value in changes.items():
         setattr(run, name, value)
 
@@ -80,6 +81,8 @@ def finish(run: Run, step: RunStep, cells: Sequence[Cell]) -> None:
     for cell in failed:
         words = mask(cell.words)
         state = RunHost.State.STUCK if step.phase == Run.Phase.BACK else RunHost.State.FAILED
+        if cell.result.get("by_hand"):  # the steps before it are undone all the same; its host is stuck at the end
+            continue
         if not rehearsal:
             RunHost.objects.filter(id=cell.host_id).update(state=state, words=words)
     count = {"done": len(cells) - len(failed), "failed": len(failed)}
@@ -251,6 +254,8 @@ def turn_back(run: Run, words: str, hosts: Sequence[RunHost]) -> None:
     say(run, "", words, error=True, phase=Run.Phase.BACK, cause=run.cause or mask(words), state=Run.State.RUNNING)
     run.steps.filter(state=RunStep.State.WAITING).update(state=RunStep.State.SKIPPED)
     run.hosts.filter(state=RunHost.State.WAITING).update(state=RunHost.State.LEFT)
+    begun = (RunHost.State.RUNNING, RunHost.State.FAILED)
+    run.hosts.filter(state__in=begun, changed=False).update(state=RunHost.State.LEFT)
     run.hosts.filter(id__in=[host.id for host in hosts]).update(state=RunHost.State.RETURNING)
     for batch in sorted({host.batch for host in hosts}, reverse=True):
         append_way_back(run, batch, [host for host in hosts if host.batch == batch])

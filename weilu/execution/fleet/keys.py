@@ -8,7 +8,7 @@ from weilu.execution.models import Run
 from weilu.vault import opening
 from weilu.vault.opening import Opened
 
-BEYOND_SECONDS = 900  # the agent forgets its keys so long after the step's own limit
+BEYOND_SECONDS = 180  # the agent forgets its keys so long after the call has to be over
 
 
 def opened(run: Run, entries: Sequence[dict[str, Any]], folder: Path, seconds: int) -> Opened:

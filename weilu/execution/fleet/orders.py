@@ -61,6 +61,8 @@ def check_orders(orders: Orders) -> None:
         raise Refused(_("这些主机由不同的工作机组到达。分成几个方案"), field="hosts")
     if not 1 <= len(orders["steps"]) <= MOST_STEPS:
         raise Refused(_("步骤应有 1 到 %(most)d 步") % {"most": MOST_STEPS}, field="steps")
+    if any(step.get("kind") == "bundle" for step in orders["steps"]):
+        _check_alike(orders["hosts"])
     known = {one["sha256"] for one in orders["artefacts"]}
     for number, step in enumerate(orders["steps"], start=1):
         check_step(number, step, known)
@@ -69,6 +71,14 @@ def check_orders(orders: Orders) -> None:
     if orders["at_window_end"] not in AT_WINDOW_END:
         raise Refused(_("窗口到点怎么办没有选"), field="at_window_end")
     _check_backup(orders)
+
+
+def _check_alike(hosts: list[dict[str, Any]]) -> None:
+    """One sandbox plays on all hosts of a batch, and each of its commands passes the fence in the same way."""
+    if any(host["become"] for host in hosts):
+        raise Refused(_("剧本包不能在要用 sudo 的主机上执行。改用能直接执行的登录用户，或不用剧本包"), field="hosts")
+    if len({(host["user"], host["python"]) for host in hosts}) > 1:
+        raise Refused(_("有剧本包的方案，主机的登录用户和 Python 要一样。分成几个方案"), field="hosts")
 
 
 def check_step(number: int, step: Step, artefacts: set[str]) -> None:

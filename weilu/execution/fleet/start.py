@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -161,7 +161,9 @@ def take_hosts(run: Run) -> str:
                 .values_list("host", "last")
             )
             for one in mine:
-                one.holds_id, one.turn = one.host_id, (turns.get(one.host_id) or 0) + 1
+                one.holds_id = one.host_id
+                # Also after a backup was restored, no turn is one that a host has seen before.
+                one.turn = max((turns.get(one.host_id) or 0) + 1, since_2020(now()))
             RunHost.objects.bulk_update(mine, ["holds", "turn"])
     except IntegrityError:
         held = RunHost.objects.filter(holds__in=[one.host_id for one in mine]).exclude(run=run).select_related("run")
@@ -170,6 +172,11 @@ def take_hosts(run: Run) -> str:
             return _("等待主机空出来")
         return _("等待 %(number)s 让出主机「%(host)s」") % {"number": other.run.number, "host": other.name}
     return ""
+
+
+def since_2020(at: datetime) -> int:
+    """Whole minutes from 2020 on."""
+    return int((at - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds() // 60)
 
 
 def over_limits(run: Run, batch: int) -> str:

@@ -8,14 +8,13 @@ step when it began and with which result it ended: what a probe reads.
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .place import Failed, sync_folder, write_durably
+from .place import Failed, append_durably, rows_of, write_durably
 
 WAIT_SECONDS = 240
 
@@ -78,20 +77,11 @@ class Fence:
     def note(self, step: str, state: str, **more: Any) -> None:
         """One durable line of the journal: `began` before the effect, `done` or `failed` after."""
         row = {"run": self.run, "step": step, "state": state, "fence": self.fence, "at": time.time_ns(), **more}
-        fresh = not self.journal.exists()
-        with self.journal.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        if fresh:
-            sync_folder(self.folder)
+        append_durably(self.journal, json.dumps(row, ensure_ascii=False).encode())
 
     def last(self, step: str) -> dict[str, Any]:
         """The newest line of this run's `step`; empty when it never began here."""
-        if not self.journal.exists():
-            return {}
-        rows = [json.loads(line) for line in self.journal.read_text("utf-8").splitlines() if line.endswith("}")]
-        mine = [row for row in rows if row["run"] == self.run and row["step"] == step]
+        mine = [row for row in rows_of(self.journal) if (row.get("run"), row.get("step")) == (self.run, step)]
         return mine[-1] if mine else {}
 
 

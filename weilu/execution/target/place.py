@@ -42,8 +42,9 @@ def shown(text: str) -> str:
 
 def say(line: str) -> None:
     """One line of the step's output, as it happens; a full disk takes the line, not the step."""
+    text = shown(line)
     with suppress(OSError):
-        print(shown(line), flush=True)
+        print(f" {text}" if text.startswith("WEILU-") else text, flush=True)  # what a program prints is no result
 
 
 class Pace:
@@ -70,6 +71,30 @@ def write_durably(path: Path, data: bytes) -> None:
         os.fsync(out.fileno())
     os.replace(scratch, path)
     sync_folder(path.parent)
+
+
+def append_durably(path: Path, line: bytes) -> None:
+    """One more whole line of a journal, on the disk; one torn by a crash is never joined to."""
+    fresh = not path.exists()
+    with path.open("ab+") as out:
+        if out.tell() > 0:
+            out.seek(-1, os.SEEK_END)
+            line = b"\n" * (out.read(1) != b"\n") + line
+        out.write(line + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+    if fresh:
+        sync_folder(path.parent)
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The objects of a journal, oldest first; a line torn by a full disk or a crash is none: its effect is probed."""
+    found = []
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+        with suppress(ValueError):
+            row = json.loads(line)
+            found += [row] if isinstance(row, dict) else []
+    return found
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,16 +2,20 @@
 
 import difflib
 import os
+import selectors
 import signal
 import subprocess
-import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from ..place import Failed, last_line, say, sha256_of
+from ..place import Failed, say, sha256_of
 from .order import Order
 
 USUAL = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root"}
 LARGEST_DIFF = 200
+LONGEST_LINE, MOST_LINES = 4_000, 20_000
 _child: list[Path] = []  # where the process that acts is named, as long as this call lasts
 
 
@@ -43,35 +47,79 @@ def _say_who() -> None:
         place.write_text(f"{os.getpid()} {since(os.getpid())}")
 
 
+def end_all(*_: object) -> None:
+    """The whole call took too long: it ends, and so does what it has started."""
+    for place in _child:
+        if left_behind(place):
+            with suppress(OSError, ValueError):
+                os.killpg(int(place.read_text().split()[0]), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def run(command: list[str], seconds: float, env: dict[str, str] | None = None, *, loud: bool = True) -> tuple[int, str]:
-    """Run a program in a session of its own and say its lines; its exit code and last line. Raises Failed in the end.
+    """Run a program in a session of its own and say its lines; its exit code and last line.
 
-    Whatever it started ends with it when the time is over.
+    Raises Failed where it does not start, or does not end in time: then whatever it started ends with it. A daemon
+    that it leaves behind is not waited for.
     """
-    with subprocess.Popen(
-        command, env={**USUAL, **(env or {})}, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace", start_new_session=True,
-        preexec_fn=_say_who,
-    ) as process:  # fmt: skip
-        over: list[bool] = []
-
-        def end() -> None:
-            over.append(True)
+    out, given = os.pipe()
+    try:
+        process = subprocess.Popen(
+            command, env={**USUAL, **(env or {})}, cwd="/", stdin=subprocess.DEVNULL, stdout=given,
+            stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_say_who,
+        )  # fmt: skip
+    except OSError as problem:
+        os.close(out)
+        raise Failed(f"{command[0]} 没有启动：{problem.strerror}", untouched=True) from None
+    finally:
+        os.close(given)
+    over = _Saying(out, say if loud else None).until(process, time.monotonic() + seconds)
+    if over is None:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-
-        limit = threading.Timer(seconds, end)
-        limit.start()
-        lines: list[str] = []
-        for line in process.stdout or ():
-            text = line.rstrip("\n")
-            lines = [*lines[-50:], text]
-            if loud:
-                say(text)
-        code = process.wait()
-        limit.cancel()
-    if over:
+        process.wait()
         raise Failed(f"超过 {int(seconds)} 秒没有做完，已结束")
-    return code, last_line("\n".join(lines))
+    return process.wait(), over
+
+
+class _Saying:
+    """Takes down what a program prints, line by line, and says so much of it as a record can hold."""
+
+    def __init__(self, out: int, say: "Callable[[str], None] | None") -> None:
+        self.out, self.say, self.count, self.rest, self.last = out, say, 0, b"", "没有输出"
+
+    def until(self, process: "subprocess.Popen[bytes]", limit: float) -> str | None:
+        """The last line once the program has ended; None when the time is over before."""
+        with selectors.DefaultSelector() as ready, open(self.out, "rb", buffering=0) as source:
+            ready.register(source, selectors.EVENT_READ)
+            while True:
+                ended = process.poll() is not None  # before reading: what it printed is there by then
+                found = source.read(1 << 16) if ready.select(0 if ended else 0.1) else None
+                if found:
+                    self._take(found)
+                elif ended or found == b"":
+                    break
+                if not ended and time.monotonic() > limit:
+                    return None
+        while process.poll() is None:  # it closed its output and goes on
+            if time.monotonic() > limit:
+                return None
+            time.sleep(0.05)
+        self._take(b"\n" * bool(self.rest))
+        return self.last
+
+    def _take(self, found: bytes) -> None:
+        *lines, self.rest = (self.rest + found).split(b"\n")
+        if len(self.rest) > LONGEST_LINE:  # no line at all: it is cut, so that it does not fill the memory
+            lines, self.rest = [*lines, self.rest], b""
+        for line in lines:
+            text = line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
+            self.last = text.strip() or self.last
+            self.count += 1
+            if self.say and self.count <= MOST_LINES:
+                self.say(text)
+            elif self.say and self.count == MOST_LINES + 1:
+                self.say(f"……输出超过 {MOST_LINES} 行，此后的没有记下")
 
 
 def told_by(command: list[str], seconds: float = 60) -> tuple[int, str]:

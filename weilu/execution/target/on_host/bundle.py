@@ -10,7 +10,7 @@ from typing import Any
 from ..place import Failed, sha256_of, sync_folder, write_durably
 from . import script
 from .acting import USUAL
-from .fence import Fence, home, read_object
+from .fence import Fence, Noted, home, read_object
 from .kind import Kind, State
 from .order import Order
 
@@ -40,7 +40,7 @@ def leave(order: Order, fence: Fence) -> dict[str, Any]:
     (home() / "calls" / order.options["call"]).unlink(missing_ok=True)
     if not told["ok"]:
         fence.note(order.key, "failed", sentence=told["sentence"], untouched=False)
-        raise Failed(told["sentence"])
+        raise Noted(told["sentence"])
     fence.note(order.key, "done", result={})
     return {}
 

@@ -14,8 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..place import Failed, sync_folder, write_durably
+from ..place import Failed, append_durably, rows_of, write_durably
 from .acting import left_behind, name_child_in
+from .order import Order
 
 WAIT_SECONDS = 240
 Token = list[int]
@@ -24,6 +25,10 @@ Token = list[int]
 def home() -> Path:
     """Where Weilu keeps its own on this host: root's place, or the acting user's."""
     return Path("/var/lib/weilu") if os.geteuid() == 0 else Path.home() / ".weilu"
+
+
+class Noted(Failed):
+    """A failure that stands in the host's journal: whoever asks later is told the same."""
 
 
 class Fence:
@@ -53,41 +58,24 @@ class Fence:
             write_durably(self.folder / "holder.json", json.dumps(row).encode())
 
     def note(self, key: str, state: str, **more: Any) -> None:
-        """One durable line: `began` before the effect, `done` or `failed` after; a torn line is never joined to."""
+        """One durable line: `began` before the effect, `done` or `failed` after."""
         row = {"run": self.run, "key": key, "state": state, "token": self.token, "at": time.time_ns(), **more}
-        fresh = not self.journal.exists()
-        with self.journal.open("ab") as out:
-            torn = out.tell() > 0 and not self._whole()
-            out.write(b"\n" * torn + json.dumps(row, ensure_ascii=False).encode() + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
-        if fresh:
-            sync_folder(self.folder)
+        append_durably(self.journal, json.dumps(row, ensure_ascii=False).encode())
         self.begun = self.begun or state == "began"
-
-    def _whole(self) -> bool:
-        with self.journal.open("rb") as lines:
-            lines.seek(-1, os.SEEK_END)
-            return lines.read(1) == b"\n"
 
     def rows(self, key: str) -> list[dict[str, Any]]:
         """What this run noted of the step, oldest first."""
-        if not self.journal.exists():
-            return []
-        found = []
-        for line in self.journal.read_bytes().split(b"\n"):
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue  # torn by a full disk or a crash: its effect had not begun, or is probed
-            if isinstance(row, dict) and row.get("run") == self.run and row.get("key") == key:
-                found.append(row)
-        return found
+        return [row for row in rows_of(self.journal) if (row.get("run"), row.get("key")) == (self.run, key)]
 
     def last(self, key: str) -> dict[str, Any]:
         """The newest line of the step; empty when it never began here."""
         rows = self.rows(key)
         return rows[-1] if rows else {}
+
+
+def kept(fence: Fence, order: Order) -> Path:
+    """Where the step keeps what it will need to bring back what was there before."""
+    return fence.folder / "kept" / fence.run / (order.of or order.key).replace("/", "-")
 
 
 def _wait(handle: int, child: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..place import Failed, say, sha256_of, sync_folder
 from .acting import artefact, difference
-from .fence import Fence
+from .fence import Fence, kept
 from .kind import Kind, State
 from .order import Order
 
@@ -46,11 +46,6 @@ def wanted(order: Order, before: State) -> State:
     usual = {"mode": "0644", "owner": "root", "group": "root"} if os.geteuid() == 0 else {"mode": "0644"}
     rest = {key: order.options.get(key) or before[key] or usual.get(key, "") for key in ("mode", "owner", "group")}
     return {"sha256": order.options["sha256"], **rest}
-
-
-def kept(fence: Fence, order: Order) -> Path:
-    """The copy of what stood there before, for the way back of this step."""
-    return fence.folder / "kept" / fence.run / (order.of or order.key).replace("/", "-")
 
 
 def do(order: Order, before: State, fence: Fence) -> State:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..place import Failed, say, shown
+from .acting import end_all
 from .bundle import BUNDLE, enter, leave, passes
-from .fence import Fence
+from .fence import WAIT_SECONDS, Fence, Noted
 from .file import FILE
 from .http import HTTP
 from .kind import Kind
@@ -22,7 +23,7 @@ RESULT = "WEILU-RESULT "
 KINDS: dict[str, Kind] = {
     "package": PACKAGE, "service": SERVICE, "file": FILE, "script": SCRIPT, "http": HTTP, "bundle": BUNDLE,
 }  # fmt: skip
-AFTER_SECONDS = 300  # beyond the step's own limit and the wait for the lock
+AFTER_SECONDS = 300  # beyond the step's own limit, which also its probe may take
 
 
 class Repeated(Failed):
@@ -75,8 +76,10 @@ def _ended(fence: Fence, key: str, act: Callable[[], dict[str, Any]]) -> dict[st
     try:
         result = act()
     except Failed as problem:
-        fence.note(key, "failed", sentence=str(problem), untouched=problem.untouched)
-        raise
+        begun = sum(row["state"] == "began" for row in fence.rows(key))
+        untouched = problem.untouched and begun == 1  # an attempt before this one may have left a half
+        fence.note(key, "failed", sentence=str(problem), untouched=untouched)
+        raise Noted(str(problem), untouched=untouched) from None
     fence.note(key, "done", result=result)
     return result
 
@@ -120,6 +123,7 @@ def act(verb: str, order: Order) -> dict[str, Any]:
     fence = Fence(order.host, order.run, order.token)
     try:
         with fence.entered():
+            signal.alarm(2 * order.seconds + AFTER_SECONDS)
             if verb == "enter":
                 return enter(order, fence, Path(sys.argv[0]).read_bytes())
             if verb == "leave":
@@ -140,13 +144,15 @@ def main(arguments: list[str]) -> int:
         return passes(arguments[1], arguments[2:])
     verb, folder, text = arguments
     order = read_order(text, Path(folder))
-    signal.alarm(order.seconds + AFTER_SECONDS)
+    signal.signal(signal.SIGALRM, end_all)
+    signal.alarm(order.seconds + WAIT_SECONDS + AFTER_SECONDS)
     try:
         answer: dict[str, Any] = {"ok": True, "result": act(verb.removeprefix("host-"), order)}
     except Repeated as problem:
         answer = {"ok": False, "sentence": str(problem), "untouched": False, "lost": True}
     except Failed as problem:
-        answer = {"ok": False, "sentence": str(problem), "untouched": problem.untouched}
+        noted = isinstance(problem, Noted)
+        answer = {"ok": False, "sentence": str(problem), "untouched": problem.untouched, "noted": noted}
     except OSError as problem:
         answer = {"ok": False, "sentence": f"主机上出错：{problem}", "untouched": False, "lost": True}
     print(RESULT + shown(json.dumps(answer, ensure_ascii=False)), flush=True)

@@ -13,7 +13,8 @@ With = dict[str, Any]
 class Order:
     """One step, forward or back; `key` names it in the journal, `of` the forward step that a way back undoes."""
 
-    run: str
+    run: str  # uid: numbers of two installations may be the same
+    number: str
     host: str  # uid of the host
     token: list[int]
     key: str
@@ -28,7 +29,8 @@ class Order:
 def read_order(text: str, folder: Path) -> Order:
     told = json.loads(base64.b64decode(text))
     return Order(
-        run=str(told["run"]), host=str(told["host"]), token=[int(each) for each in told["token"]], key=str(told["key"]),
+        run=str(told["run"]), number=str(told["number"]), host=str(told["host"]),
+        token=[int(each) for each in told["token"]], key=str(told["key"]),
         of=str(told.get("of", "")), kind=str(told["kind"]), options=dict(told["with"]), back=told.get("back"),
         seconds=int(told["seconds"]), folder=folder,
     )  # fmt: skip

@@ -14,7 +14,7 @@ def call(order: Order, told: With, *, loud: bool = True) -> tuple[int, str]:
     program = artefact(order, told["sha256"])
     words = [told.get("interpreter") or "/bin/sh", str(program), *map(str, told.get("arguments", []))]
     env = {str(key): str(value) for key, value in told.get("environment", {}).items()}
-    return run(words, order.seconds, env | {"WEILU_RUN": order.run}, loud=loud)
+    return run(words, order.seconds, env | {"WEILU_RUN": order.number}, loud=loud)
 
 
 def look(order: Order) -> State:
