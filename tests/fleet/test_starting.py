@@ -166,6 +166,23 @@ def test_two_runs_never_hold_one_host(papers: Fleet) -> None:
     assert [one.turn for one in second.hosts.order_by("ordinal")] == [turn + 1] * 3
 
 
+def test_a_bound_lowered_below_a_batch_is_said_as_such(papers: Fleet) -> None:
+    run = papers.order(papers.orders(STEP))
+    HostGroup.objects.update(at_once=1)
+    words = "主机组「应用」的上限改成了 1 台，这一批有 2 台，等不到。把上限改回，或到此为止"
+    assert (start.over_limits(run, 1), start.over_limits(run, 2)) == ("", words)
+
+
+def test_bounds_that_would_cut_a_plan_into_too_many_batches_are_refused(papers: Fleet) -> None:
+    for number in range(50):
+        papers.hosts.append(make_host(papers.group, name=f"more-{number}"))
+    HostGroup.objects.update(at_once=1)
+    with pytest.raises(Refused) as refused:
+        papers.order(papers.orders(STEP))
+    assert refused.value.reason == ("按主机组、机房和网络区的上限要分成 53 批，最多 50 批。放宽上限，或分成几个方案")
+    assert Run.objects.count() == 0
+
+
 def test_a_turn_is_new_to_a_host_also_after_a_backup_was_restored(papers: Fleet) -> None:
     run = papers.order(papers.orders(STEP))
     assert start.waits(run, now()) == ""

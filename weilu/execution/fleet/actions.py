@@ -142,7 +142,7 @@ def go_back(by: Person, run: Run, *, why: str) -> Run:
 
 @action("execution.retry_failed")
 def retry_failed(by: Person, run: Run) -> Run:
-    """Take the hosts that failed, and only those, through the steps again, as a batch of their own."""
+    """Take the hosts that failed, and only those, through the steps again, as batches of their own."""
     run = locked(by, run)
     if run.state != State.PAUSED or run.phase != Run.Phase.FORWARD:
         raise Refused(_("暂停时才能重试失败的主机"))
@@ -151,18 +151,21 @@ def retry_failed(by: Person, run: Run) -> Run:
     hosts = list(failed.distinct().order_by("ordinal"))
     if not hosts:
         raise Refused(_("没有可以重试的主机：失败的都没有回到原状，或没有失败的"))
-    batch = (run.steps.aggregate(last=Max("batch"))["last"] or 0) + 1
-    if batch > orders.MOST_BATCHES + 10:
+    first = (run.steps.aggregate(last=Max("batch"))["last"] or 0) + 1
+    parts = start.waves(run.plan["hosts"], [host.ordinal for host in hosts], start.limits_of(run))
+    if first + len(parts) - 1 > orders.MOST_BATCHES + 10:
         raise Refused(_("重试次数太多。查明原因，另写方案"))
+    batch_of = {ordinal: number for number, part in enumerate(parts, start=first) for ordinal in part}
     for host in hosts:
-        host.batch, host.state, host.words, host.changed = batch, RunHost.State.WAITING, "", False
+        host.batch, host.state, host.words, host.changed = batch_of[host.ordinal], RunHost.State.WAITING, "", False
     RunHost.objects.bulk_update(hosts, ["batch", "state", "words", "changed"])
     with translation.override("zh-hans"):
-        _add_batch(run, batch)
+        for batch in range(first, first + len(parts)):
+            _add_batch(run, batch)
     run.paused_by, run.allowed = None, engine.counted(run).ended
     _go_on(run, "paused_by", "allowed")
     names = [one.name for one in hosts]
-    _said(run, by, "execution.retry_asked", _("重试失败的主机 %(number)s"), {"hosts": names, "batch": batch})
+    _said(run, by, "execution.retry_asked", _("重试失败的主机 %(number)s"), {"hosts": names, "batch": first})
     return run
 
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from weilu.accounts.models import Organisation
 from weilu.execution import lease
 from weilu.execution.fleet import calls, journal, orders, rules, start
 from weilu.execution.models import Cell, Run, RunHost, RunStep
@@ -115,9 +116,21 @@ def _begin_batch(run: Run, batch: int) -> bool:
     except Refused as problem:
         _at_window_end(run, str(problem.reason))
         return True
-    if waits := start.over_limits(run, batch):
+    waits, begun = _let_in(run, batch)
+    if waits:
         return _say_waits(run, waits)
+    if begun is not None:
+        calls.launch(run, begun)
+    return True
+
+
+def _let_in(run: Run, batch: int) -> tuple[str, RunStep | None]:
+    """What the batch waits for; else its hosts run, and the step that is to be launched, if a host takes it."""
     with transaction.atomic():
+        # One run of the customer after another: what this one takes of a bound, the next one counts.
+        Organisation.objects.select_for_update(no_key=True).get(id=run.owner_id)
+        if waits := start.over_limits(run, batch):
+            return waits, None
         count = run.hosts.filter(batch=batch, state=Host.WAITING).update(state=Host.RUNNING)
         title = orders.batch_title(batch, run.plan["batches"]["canary"])
         words = _("%(batch)s开始，%(count)d 台") % {"batch": title, "count": count}
@@ -127,10 +140,10 @@ def _begin_batch(run: Run, batch: int) -> bool:
         hosts = list(run.hosts.filter(batch=batch, state=Host.RUNNING).order_by("ordinal"))
         told = orders.step_of(run.plan, first.key)
         if told["kind"] in orders.BY_PEOPLE:
-            return _by_people(run, first, told)
+            _by_people(run, first, told)
+            return "", None
         calls.intend(run, first, hosts, _forward(run, first))
-    calls.launch(run, first)
-    return True
+        return "", first
 
 
 def _forward(run: Run, step: RunStep) -> str:

@@ -188,11 +188,16 @@ def over_limits(run: Run, batch: int) -> str:
         run__owner=run.owner, run__state__in=LIVE, state__in=(RunHost.State.RUNNING, RunHost.State.RETURNING)
     ).exclude(run=run)
     taken = Counter(_names(list(others.values_list("entry", flat=True))))
-    name = rules.over_limit(wanted, taken, limits_of(run))
+    limits = limits_of(run)
+    name = rules.over_limit(wanted, taken, limits)
     if not name:
         return ""
     kind, _sep, label = name.partition(":")
     words = {"group": _("主机组"), "site": _("机房"), "zone": _("网络区")}[kind]
+    if alone := rules.over_limit(wanted, {}, limits):  # the bound was lowered since the batches were cut
+        told = {"kind": words, "name": label.rpartition("/")[2], "count": wanted[alone], "most": limits[alone]}
+        said = _("%(kind)s「%(name)s」的上限改成了 %(most)d 台，这一批有 %(count)d 台，等不到。把上限改回，或到此为止")
+        return said % told
     return _("等待：%(kind)s「%(name)s」同时执行的主机已到上限") % {"kind": words, "name": label.rpartition("/")[2]}
 
 
@@ -213,7 +218,11 @@ def _names(entries: list[Mapping[str, str]]) -> list[str]:
 def laid_out(run: Run) -> list[list[int]]:
     """The ordinals of hosts of each batch of the run's orders, a batch that passes a bound by itself cut."""
     entries, limits = run.plan["hosts"], limits_of(run)
-    return [wave for batch in orders.split(run.plan) for wave in waves(entries, batch, limits)]
+    found = [wave for batch in orders.split(run.plan) for wave in waves(entries, batch, limits)]
+    if len(found) > orders.MOST_BATCHES:
+        words = _("按主机组、机房和网络区的上限要分成 %(count)d 批，最多 %(most)d 批。放宽上限，或分成几个方案")
+        raise Refused(words % {"count": len(found), "most": orders.MOST_BATCHES}, field="batches")
+    return found
 
 
 def waves(run_hosts: list[Mapping[str, str]], batch: list[int], limits: Mapping[str, int]) -> list[list[int]]:
