@@ -5,20 +5,23 @@ import re
 import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 from openpyxl import Workbook, load_workbook
 from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 from openpyxl.worksheet.table import Table
 
+from tests.cast import Cast, make_environment, make_group, make_host, system_of
 from tests.support.unchanged import Refusal, ruling
-from weilu.systems.host_workbook import COLUMNS, template
+from weilu.kernel.times import now
+from weilu.systems.host_workbook import COLUMNS, template, workbook
 from weilu.systems.importing.book import read_book, rows_of_book
 from weilu.systems.importing.files import LARGEST_BOOK, read_file
 from weilu.systems.importing.reading import MOST_HOSTS, Reading, Remark, Row
+from weilu.systems.models import Host
 
 HEADS = [head for _key, head, _width, _example in COLUMNS]
 
@@ -278,6 +281,27 @@ def test_cells_alone_are_enough_for_the_rules():
     assert found.faults == [Remark(4, f"「{'x' * 40}」太长")]
 
 
-def test_our_own_list_is_read_back(tmp_path: Path):
+def test_the_template_has_the_columns_of_our_own_list():
     heads = [cell.value for cell in next(iter(load_workbook(io.BytesIO(template())).worksheets[0].rows))]
     assert heads == HEADS
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_our_own_list_is_read_back(cast: Cast, language: str):
+    group = make_group(make_environment(system_of(cast)))
+    host = make_host(group, site="主机房", become=True, port=2222)
+    retired = make_host(group, retired_at=now())
+    with override(language):
+        exported = workbook(Host.objects.order_by("id"))
+        found = read_book(exported)
+    usual = {"system": "CS", "environment": "实验机", "user": "root", "python": "/usr/bin/python3"}
+    assert found == Reading(
+        [
+            Row(2, host.name, ["应用"], usual | {
+                "address": host.address, "port": "2222", "become": "是", "site": "主机房", "key": host.key,
+            }),
+            Row(3, retired.name, ["应用"], usual | {
+                "address": retired.address, "port": "22", "become": "否", "key": retired.key,
+            }),
+        ]
+    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
 from django.contrib import messages
@@ -12,7 +11,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from openpyxl import Workbook
 
 from weilu.accounts import alarms, equipment, security
 from weilu.accounts.models import Person
@@ -25,7 +23,7 @@ from weilu.kernel.refused import NotVisible, Refused
 from weilu.kernel.rights import right
 from weilu.kernel.times import now
 from weilu.ui.retold import retold
-from weilu.ui.workbook import XLSX, bold_cell, cell_of
+from weilu.ui.workbook import XLSX, sheet
 
 MOST = 10_000  # rows of a workbook
 KINDS = dict(SecurityEvent.Kind.choices)
@@ -215,17 +213,7 @@ LISTS: dict[str, tuple[Any, Callable[[Person, Filters], Iterator[Cells]]]] = {
 
 
 def _workbook(rows: Iterator[Cells]) -> bytes:
-    book = Workbook(write_only=True)
-    sheet: Any = book.create_sheet(_("安全监测"))
-    sheet.freeze_panes = "A2"
-    for letter in "ABCDEFGHI":
-        sheet.column_dimensions[letter].width = 22
-    sheet.append([bold_cell(sheet, str(head)) for head in next(rows)])
-    for row in rows:
-        sheet.append([cell_of(sheet, value) for value in row])
-    out = BytesIO()
-    book.save(out)
-    return out.getvalue()
+    return sheet(_("安全监测"), next(rows), rows, widths=(22,) * 9)
 
 
 def _asked(request: HttpRequest, kinds: Any) -> tuple[Filters, str]:

@@ -1,6 +1,5 @@
 """The pages of the register of looks: its lines, its workbook, its export, and what something is read for."""
 
-from io import BytesIO
 from typing import Any, Protocol, cast
 
 from django.contrib import messages
@@ -12,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from openpyxl import Workbook
 
 from weilu.evidence.export import zipped_register
 from weilu.evidence.keeping import FLOOR, REGISTERS, months_of, set_retention
@@ -26,7 +24,7 @@ from weilu.kernel.rights import SIGNED_IN, right
 from weilu.kernel.times import now
 from weilu.ui.address import address_of
 from weilu.ui.retold import retold
-from weilu.ui.workbook import XLSX, bold_cell, cell_of
+from weilu.ui.workbook import XLSX, sheet
 
 PAGE = 50
 MOST = 10_000  # lines of a workbook
@@ -81,20 +79,14 @@ def workbook(request: HttpRequest) -> HttpResponse:
     for code in sorted(codes):
         if asking := seen(request, org=code, kind="looks_export", what=code, words="Excel", ask=True):
             return asking
-    book = Workbook(write_only=True)
-    sheet: Any = book.create_sheet(_("查阅登记"))
-    sheet.append([bold_cell(sheet, str(head)) for head in HEADS])
-    for count, row in enumerate(_rows(codes, asked)[: MOST + 1].iterator(500)):
-        if count == MOST:
-            words = _("只导出前 %(most)s 行。用筛选缩小范围，分几次导出。") % {"most": f"{MOST:,}"}
-            sheet.append([bold_cell(sheet, words)])
-            break
-        values = (row.at, row.last, str(row.times), row.actor, row.side, look_word(row.kind), row.words,
-                  retold(row.purpose), row.address, row.org)  # fmt: skip
-        sheet.append([cell_of(sheet, value) for value in values])
-    out = BytesIO()
-    book.save(out)
-    answer = HttpResponse(out.getvalue(), content_type=XLSX)
+    found = (
+        (row.at, row.last, str(row.times), row.actor, row.side, look_word(row.kind), row.words, retold(row.purpose),
+         row.address, row.org)
+        for row in _rows(codes, asked)[: MOST + 1].iterator(500)
+    )  # fmt: skip
+    past = _("只导出前 %(most)s 行。用筛选缩小范围，分几次导出。")
+    content = sheet(_("查阅登记"), HEADS, found, most=MOST, past=past)
+    answer = HttpResponse(content, content_type=XLSX)
     answer["Content-Disposition"] = f'attachment; filename="weilu-looks-{now():%Y%m%d}.xlsx"'
     return answer
 

@@ -1,17 +1,16 @@
 """The list of hosts as an Excel workbook; its first columns are those that an import reads."""
 
-from io import BytesIO
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from openpyxl import Workbook
+from django.utils.translation import gettext_lazy, override
 
 from weilu.systems import facts
 from weilu.systems.keys import fingerprint
 from weilu.systems.models import Host
-from weilu.ui.workbook import bold_cell, cell_of
+from weilu.ui.workbook import Value, sheet
 
 MOST = 10_000  # hosts of one workbook
 # The columns an import reads, in the words of the template: key, head, width, example.
@@ -30,6 +29,7 @@ COLUMNS = (
     ("python", "Python", 18, "/usr/bin/python3"),
     ("key", "主机密钥", 40, ""),
 )
+WIDTHS = [width for _key, _head, width, _example in COLUMNS]
 READ_ONLY = (
     gettext_lazy("密钥指纹"), gettext_lazy("最近连通"), gettext_lazy("概况"), gettext_lazy("时钟偏差"),
     gettext_lazy("停用"),
@@ -38,27 +38,32 @@ READ_ONLY = (
 
 def workbook(hosts: QuerySet[Any]) -> bytes:
     """The hosts as .xlsx; past MOST rows it ends with a line that says so."""
-    book = Workbook(write_only=True)
-    sheet: Any = _sheet(book, _("主机"))
-    sheet.append([bold_cell(sheet, head) for head in (*(head for _key, head, _w, _e in COLUMNS), *map(str, READ_ONLY))])
-    for count, host in enumerate(hosts[: MOST + 1].iterator(500)):
-        if count == MOST:
-            words = _("只导出前 %(most)s 台。用筛选缩小范围，分几次导出。") % {"most": f"{MOST:,}"}
-            sheet.append([bold_cell(sheet, words)])
-            break
-        known = (fingerprint(host.key), host.facts_at, facts.short(host.facts), facts.drift(host.facts))
-        values = [_value(host, key) for key, _head, _width, _example in COLUMNS]
-        sheet.append([cell_of(sheet, value) for value in (*values, *known, host.retired_at)])
-    return _saved(book)
+    heads = [*(head for _key, head, _width, _example in COLUMNS), *READ_ONLY]
+    past = _("只导出前 %(most)s 台。用筛选缩小范围，分几次导出。")
+    found = map(_values, hosts[: MOST + 1].iterator(500))
+    return sheet(_("主机"), heads, found, widths=WIDTHS, most=MOST, past=past)
 
 
 def template() -> bytes:
     """An empty workbook to fill in: the columns and one example."""
-    book = Workbook(write_only=True)
-    sheet = _sheet(book, "主机")
-    sheet.append([bold_cell(sheet, head) for _key, head, _width, _example in COLUMNS])
-    sheet.append([cell_of(sheet, example) for _key, _head, _width, example in COLUMNS])
-    return _saved(book)
+    heads = [head for _key, head, _width, _example in COLUMNS]
+    example = [example for _key, _head, _width, example in COLUMNS]
+    return sheet("主机", heads, [example], widths=WIDTHS)
+
+
+def read_only_heads() -> frozenset[str]:
+    """The heads of columns that are for reading, in every language in which somebody may have taken the list."""
+    found = set()
+    for code, _language in settings.LANGUAGES:
+        with override(code):
+            found |= {str(head) for head in READ_ONLY}
+    return frozenset(found)
+
+
+def _values(host: Host) -> list[Value]:
+    values = [_value(host, key) for key, _head, _width, _example in COLUMNS]
+    known = (fingerprint(host.key), host.facts_at, facts.short(host.facts), facts.drift(host.facts))
+    return [*values, *known, host.retired_at]
 
 
 def _value(host: Host, key: str) -> str | int:
@@ -69,17 +74,3 @@ def _value(host: Host, key: str) -> str | int:
     if isinstance(value, bool):
         return "是" if value else "否"
     return value if isinstance(value, int) else str(value)
-
-
-def _sheet(book: Workbook, title: str) -> Any:
-    sheet: Any = book.create_sheet(title)
-    for place, (_key, _head, width, _example) in enumerate(COLUMNS):
-        sheet.column_dimensions[chr(ord("A") + place)].width = width
-    sheet.freeze_panes = "A2"
-    return sheet
-
-
-def _saved(book: Workbook) -> bytes:
-    out = BytesIO()
-    book.save(out)
-    return out.getvalue()

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from weilu.documents.limited import ask
 from weilu.documents.unfit import unfit_words
 from weilu.kernel.refused import Refused
-from weilu.systems.host_workbook import COLUMNS
+from weilu.systems.host_workbook import COLUMNS, read_only_heads
 from weilu.systems.importing.book_shape import RECKONED
 from weilu.systems.importing.inventory import PRIVATE, TEMPLATE
 from weilu.systems.importing.reading import MOST_HOSTS, Reading, Row, longest_of, too_many
@@ -24,7 +24,6 @@ OTHER_HEADS = {
     "python": "python", "python路径": "python", "密钥": "key", "key": "key",
 }  # fmt: skip
 HEADS = {head.lower(): key for key, head, _width, _example in COLUMNS} | OTHER_HEADS
-KNOWN_ELSEWHERE = {"密钥指纹", "最近连通", "概况", "时钟偏差", "停用"}  # columns of our own list that are only read
 
 
 def read_book(data: bytes, *, megabytes: int = MEGABYTES, seconds: int = SECONDS) -> Reading:
@@ -66,8 +65,9 @@ def _heads(reading: Reading, rows: Sequence[tuple[int, list[str]]]) -> tuple[int
         if twice:
             word = next(cells[place] for place, key in kept.items() if key == twice)
             raise Refused(_("「%(head)s」有两列。留一列") % {"head": word[:40]}, field="file")
+        only_read = read_only_heads()
         for place, cell in enumerate(cells):
-            if cell.strip() and place not in kept and cell.strip() not in KNOWN_ELSEWHERE:
+            if cell.strip() and place not in kept and cell.strip() not in only_read:
                 reading.leave(line, _("没有带入「%(head)s」这一列") % {"head": cell.strip()[:40]})
         return line, kept
     raise Refused(_("前 10 行里没有「主机名」这一列。用模板的列名"), field="file")
