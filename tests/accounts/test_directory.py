@@ -22,7 +22,7 @@ from weilu.demo import PASSWORD
 from weilu.evidence.models import Staged
 from weilu.kernel.refused import Refused
 
-pytestmark = [pytest.mark.once, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 HERE, THEIRS = "10.0.0.1", "the directory's word"
 FOUR_LEFT = "工号或密码不对，还可试 4 次。之后会锁定"
 AWAY = "单位的目录服务没有应答，请稍后再试"

@@ -24,8 +24,6 @@ from weilu.demo import PASSWORD
 from weilu.evidence.models import Staged
 from weilu.kernel.refused import Refused
 
-pytestmark = pytest.mark.once
-
 HERE, THERE = "10.0.0.1", "10.0.0.2"
 FOUR_LEFT = "工号或密码不对，还可试 4 次。之后会锁定"
 WRONG_LOCKED = "工号或密码不对，已锁定 {} 分钟"

@@ -143,15 +143,10 @@ def test_a_body_that_cannot_be_read_gets_a_sentence_from_every_operation(told: T
     assert every_row("Notice") == before
 
 
-NASTY = [  # those that a database could mind on PostgreSQL's turn, the others on SQLite's
-    *(pytest.param(text, marks=pytest.mark.served) for text in ("\x00", "\ud800", "字" * 100_000, "%00")),
-    *(
-        pytest.param(text, marks=pytest.mark.once)
-        for text in ("", "　", "<script>", "../..", "http://[", "http://a:99999999/")
-    ),
-]
+NASTY = ["\x00", "\ud800", "字" * 100_000, "", "　", "<script>", "../..", "http://[", "http://a:99999999/", "%00"]
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("text", NASTY)
 def test_nasty_texts_of_the_right_type_are_refused_or_kept_and_never_break(told: Told, text: str):
     """Whoever may do most sends each text in every field of every operation."""

@@ -7,7 +7,7 @@ from weilu.execution.models import Run
 from weilu.execution.steps import FORWARD, WAY_BACK
 from weilu.execution.target.backup import code_manifest, dump_digest
 
-pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.served, pytest.mark.django_db(transaction=True)]
 
 
 def test_a_good_release_is_installed_and_proved(target: Target) -> None:

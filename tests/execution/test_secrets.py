@@ -13,7 +13,7 @@ from tests.execution.conftest import SECRET, Target, carry_out, states
 from weilu.execution.models import Run, RunEvent
 from weilu.execution.worker import Worker, attempt_folder
 
-pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.served, pytest.mark.django_db(transaction=True)]
 
 TOKEN = "planted-in-the-environment-9876543210"
 CANARY = "canary-that-leaks-on-purpose-5566778899"

@@ -24,7 +24,7 @@ from weilu.vault.reach import jobs, rules
 from weilu.vault.reach.rules import Found, State, clock_of, drifts, meaning, read_facts
 from weilu.vault.reach.visiting import keep
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.served
 
 
 def test_a_host_that_lets_us_in_tells_what_it_is_and_what_time_it_has(vault: Cast, real_hosts: Hosts):
