@@ -66,6 +66,24 @@ def test_only_what_changed_moves_and_a_reader_is_not_disturbed(shown, aside):
     assert page.get_by_text("第 79 行").count() == 1
 
 
+def test_what_somebody_types_stays_when_another_host_comes_to_be_stuck(shown, aside):
+    page, run = shown
+    aside(lambda: run.hosts.filter(ordinal__in=(1, 2)).update(state="stuck", words="要人处理"))
+    page.reload()
+    page.get_by_text("2 台未能回退").wait_for()
+    page.locator("summary", has_text="已人工恢复").first.click()
+    words = page.locator("#words-1")
+    words.fill("按手册重新安装")
+    words.evaluate("field => field.setSelectionRange(2, 2)")
+
+    aside(lambda: run.hosts.filter(ordinal=3).update(state="stuck", words="也要人处理"))
+    aside(say, run, 4, "又一行")
+    page.get_by_text("3 台未能回退").wait_for()
+    assert (words.input_value(), words.is_visible()) == ("按手册重新安装", True)
+    page.keyboard.type("了")
+    assert words.input_value() == "按手了册重新安装"
+
+
 def test_the_log_follows_its_end_while_nobody_reads_further_up(shown, aside):
     page, run = shown
     aside(say, run, 4, *(f"第 {n} 行" for n in range(80)))

@@ -38,6 +38,33 @@
     changes.remove();
   }
 
+  // What somebody types while a poll brings a form anew goes over into the new one, with the place of the cursor.
+  let cursor = null;
+  const alike = (field) =>
+    field.id ? `#${CSS.escape(field.id)}` : `[name="${CSS.escape(field.name)}"][value="${CSS.escape(field.value)}"]`;
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    const fields = [...target.querySelectorAll("textarea, input:not([type=hidden])")];
+    cursor = null;
+    for (const field of fields) {
+      const fresh = fragment.querySelector(alike(field));
+      if (!fresh) continue;
+      if (field.type === "file") {
+        if (field.files.length) event.detail.shouldSwap = false; // no page may choose a file again
+      } else if (field.type === "radio" || field.type === "checkbox") fresh.checked = field.checked;
+      else fresh.value = field.value;
+      if (field.closest("details[open]") && fresh.closest("details")) fresh.closest("details").open = true;
+      if (field === document.activeElement) cursor = [alike(field), field.selectionStart, field.selectionEnd];
+    }
+  });
+  document.addEventListener("htmx:oobAfterSwap", () => {
+    const field = cursor && document.querySelector(cursor[0]);
+    if (!field) return;
+    field.focus();
+    if (cursor[1] !== null) field.setSelectionRange(cursor[1], cursor[2]);
+    cursor = null;
+  });
+
   // The log follows its end unless somebody reads further up.
   const isAtEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 24;
   function follow() {
