@@ -153,6 +153,14 @@ def test_what_no_host_could_be_given_is_refused_at_its_entry(cast, change, over,
     assert refused(cast, change, **over) == told
 
 
+def test_a_signature_that_nobody_but_the_engineer_could_give_is_not_planned(cast, change):
+    sign = {"kind": "signature", "title": "签", "seconds": 60, "crash": "ask", "back": None}
+    told = refused(cast, change, steps=[UPGRADE, sign | {"with": {"words": "看过"}}])
+    assert told == Refusal("第 2 步等的签名，除了您没有人能签。换一个角色，或先给别人这个角色", "", "steps")
+    kept = host_plan(cast, change, steps=[UPGRADE, sign | {"with": {"words": "看过", "role": "security_office"}}])
+    assert [step["kind"] for step in kept.content["orders"]["steps"]] == ["package", "signature"]
+
+
 def test_a_host_without_a_pinned_key_is_not_planned_for(cast, change):
     Host.objects.filter(name="app-02").update(key="")
     assert refused(cast, change) == Refusal("主机「app-02」还没有登记主机密钥，不能执行", "", "hosts")

@@ -228,6 +228,43 @@ def test_secrets_are_masked_on_the_page_and_in_the_log(cast: Cast, monkeypatch: 
     assert "planted" not in signed_in(cast.chen).get(f"/runs/{run.uid}/log").content.decode()
 
 
+def test_programs_read_how_each_host_stands_and_which_number_answers_for_it(cast: Cast) -> None:
+    run = make_middle(cast)
+    address = f"/api/v1/runs/{run.uid}/hosts"
+    found = signed_in(cast.chen).get(address).json()
+    assert ([one["ordinal"] for one in found["hosts"]], found["next"]) == (list(range(1, run.hosts.count() + 1)), 0)
+    third = found["hosts"][2]
+    assert (third["name"], third["batch"], third["state"]) == ("wb-app-03", 2, "running")
+    assert [step["key"] for step in third["steps"]] == [
+        cell.step.key for cell in run.hosts.get(ordinal=3).cells.select_related("step").order_by("step__ordinal")
+    ]
+    assert signed_in(cast.chen).get(f"{address}?after=3").json()["hosts"][0]["ordinal"] == 4
+    assert signed_in(cast.sun).get(address).status_code == 404
+    assert signed_in(cast.chen).get(f"{address}?after=-1").status_code == 400
+
+
+def test_what_a_rehearsal_told_is_read_by_programs_without_secrets(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEILU_PLANTED_SECRET", "planted-0123456789")
+    known_secrets.cache_clear()
+    run = make_middle(cast)
+    cell = run.hosts.get(ordinal=1).cells.order_by("step__ordinal")[0]
+    cell.result = {"would": ["口令 planted-0123456789"], "rehearsed": False, "back": "没有 planted-0123456789"}
+    cell.save()
+    told = signed_in(cast.chen).get(f"/api/v1/runs/{run.uid}/hosts").json()["hosts"][0]["steps"][0]
+    assert (told["would"], told["tried"], told["no_way_back"]) == (["口令 ●●●●"], False, "没有 ●●●●")
+    known_secrets.cache_clear()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_hosts_of_a_run_are_read_with_as_many_questions_for_three_as_for_one(cast: Cast, count: int) -> None:
+    run = make_middle(cast)
+    client, last = signed_in(cast.chen), run.hosts.count()
+    client.get(f"/api/v1/runs/{run.uid}/hosts")  # the look is on record
+    with CaptureQueriesContext(connection) as asked:
+        found = client.get(f"/api/v1/runs/{run.uid}/hosts?after={last - count}").json()
+    assert (len(found["hosts"]), len(asked)) == (count, 8)
+
+
 def test_what_people_wrote_is_escaped(cast: Cast) -> None:
     run = make_fleet(cast, (1,), make_steps(('<b>"备份"',)), state="running")
     settle(run, 1, "s1", {1: "failed"})

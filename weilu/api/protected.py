@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import BadRequest
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
@@ -12,7 +13,8 @@ from weilu.evidence.files import read
 from weilu.evidence.looking import seen
 from weilu.evidence.queries import fetch_entry
 from weilu.evidence.register import Asked, looks_of
-from weilu.execution.models import Run
+from weilu.execution.masking import mask
+from weilu.execution.models import Cell, Run
 from weilu.kernel.refused import NotVisible
 from weilu.kernel.times import iso
 from weilu.records.models import RecordSheet
@@ -48,6 +50,44 @@ def run_log(request: HttpRequest, uid: UUID, after: int = 0, purpose: str = "") 
         "lines": [{"seq": line.seq, "at": iso(line.at), "step": line.step, "text": line.text} for line in lines],
         "next": lines[-1].seq if len(lines) == PAGE else 0,
     }
+
+
+@router.get("/runs/{uuid:uid}/hosts", summary="How each host of a run stands, step by step")
+def run_hosts(request: HttpRequest, uid: UUID, after: int = 0, purpose: str = "") -> dict[str, Any]:
+    """Hosts with an ordinal above `after`; a state `asks` is answered by that ordinal. `next`: where to go on, or 0.
+
+    Of a rehearsal `would` says line by line what would change, `tried` whether that could be told, and `no_way_back`
+    why the step could not be taken back.
+    """
+    run = Run.objects.select_related("owner", "item").fetch(reader(request), uid)
+    if not 0 <= after < 1 << 31:
+        raise BadRequest("after")
+    seen(
+        request, org=run.owner.code, kind="run_log", what=run.uid, words=run.number, item=str(run.item.uid), ask=True
+    )  # fmt: skip
+    cells = Prefetch("cells", Cell.objects.select_related("step").order_by("step__ordinal"))
+    hosts = list(run.hosts.filter(ordinal__gt=after).order_by("ordinal").prefetch_related(cells)[:PAGE])
+    return {
+        "hosts": [
+            {
+                "ordinal": host.ordinal, "name": host.name, "batch": host.batch, "state": host.state,
+                "changed": host.changed, "words": mask(host.words), "steps": [_cell(cell) for cell in host.cells.all()],
+            }
+            for host in hosts
+        ],
+        "next": hosts[-1].ordinal if len(hosts) == PAGE else 0,
+    }  # fmt: skip
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    told = {
+        "key": cell.step.key, "title": cell.step.title, "phase": cell.step.phase, "state": cell.state,
+        "words": mask(cell.words),
+    }  # fmt: skip
+    if "would" in cell.result:
+        told["would"] = [mask(str(line)) for line in cell.result["would"]]
+        told |= {"tried": cell.result.get("rehearsed", True), "no_way_back": mask(str(cell.result.get("back") or ""))}
+    return told
 
 
 @router.get("/evidence/{int:index}", summary="One entry of the log")

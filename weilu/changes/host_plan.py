@@ -104,6 +104,7 @@ def submit_host_plan(
     window_from, window_to = window_from.replace(microsecond=0), window_to.replace(microsecond=0)
     told |= {"window_from": iso(window_from), "window_to": iso(window_to)}
     _check(told)
+    _check_signers(item, told, by)
     rules.check_window(window_from, window_to, now())
     check_fits_window(told, host_start.batches_of(told, item.owner), window_from, window_to)
     labels = (_("影响"), _("风险"), _("回退说明"), _("升级说明"))
@@ -119,6 +120,16 @@ def submit_host_plan(
     if answered := list(change.amendments.order_by("id").values_list("number", flat=True)):
         plan["amendments"] = answered
     return put_forward_on_hosts(by, change, plan, chosen)
+
+
+def _check_signers(item: WorkItem, told: Mapping[str, Any], by: Person) -> None:
+    """Whoever orders the run may not sign in it: each signature it waits for needs somebody else who can give it."""
+    for number, step in enumerate(told["steps"], start=1):
+        role = step["with"].get("role") or "engineer"
+        if step["kind"] != "signature" or Person.objects.holding(role, item.owner).exclude(id=by.id).exists():
+            continue
+        words = _("第 %(number)d 步等的签名，除了您没有人能签。换一个角色，或先给别人这个角色")
+        raise Refused(words % {"number": number}, field="steps")
 
 
 def put_forward_on_hosts(by: Person, change: Change, plan: HostPlan, hosts: Sequence[Host]) -> PlanVersion:

@@ -10,6 +10,7 @@ from weilu.kernel.clauses import Clause
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import SHANGHAI
 
+MOST_FILES, LARGEST = 5, 20_000_000  # files of evidence, and bytes of each
 IN_ITS_WINDOW = Clause("CHG-3")
 
 
@@ -85,6 +86,17 @@ def check_answers(asking: Sequence[int], answers: Mapping[int, str]) -> None:
         raise Refused(_("只回答等待判断的主机，至少一台"), field="answers")
     if set(answers.values()) - {"retry", "done", "give_up"}:
         raise Refused(_("回答应是重试、已完成或放弃"), field="answers")
+
+
+def check_evidence(sizes: Sequence[tuple[str, int]]) -> None:
+    """What shows that a step was taken by hand: one file or a few, none too large. Raises Refused."""
+    if not sizes:
+        raise Refused(_("附上能看出做过的文件，例如截图或记录"), field="files")
+    if len(sizes) > MOST_FILES:
+        raise Refused(_("证据文件有 %(n)d 个，最多 %(most)d 个") % {"n": len(sizes), "most": MOST_FILES}, field="files")
+    for name, size in sizes:
+        if size > LARGEST:
+            raise Refused(_("「%(name)s」超过 20 MB，换一个小的") % {"name": name[:80]}, field="files")
 
 
 def over_limit(wanted: Mapping[str, int], taken: Mapping[str, int], limits: Mapping[str, int]) -> str:

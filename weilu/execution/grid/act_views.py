@@ -6,19 +6,18 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from weilu.accounts.models import Person
 from weilu.execution.actions import cancel_run
 from weilu.execution.asking import fetch_run, number, reader
 from weilu.execution.fleet import actions as fleet
+from weilu.execution.fleet import rules
 from weilu.execution.grid.views import show
 from weilu.execution.models import Run
 from weilu.kernel.refused import NotVisible, Refused
 from weilu.kernel.rights import SIGNED_IN, right
 
-MOST_FILES, LARGEST = 5, 20_000_000  # files of evidence, and bytes of each
 Do = Callable[[Person, Run, HttpRequest], Any]
 
 
@@ -27,18 +26,15 @@ def _answers(request: HttpRequest) -> dict[int, str]:
     found = {}
     for name, value in request.POST.items():
         _before, _dash, ordinal = name.partition("host-")
-        if ordinal.isascii() and ordinal.isdigit():
+        if ordinal.isascii() and ordinal.isdigit() and len(ordinal) < 7:
             found[int(ordinal)] = str(value)
     return found
 
 
 def _files(request: HttpRequest) -> list[tuple[bytes, str]]:
     given = request.FILES.getlist("files")
-    if len(given) > MOST_FILES:
-        raise Refused(_("证据文件有 %(n)d 个，最多 %(most)d 个") % {"n": len(given), "most": MOST_FILES}, field="files")
-    for one in given:
-        if (one.size or 0) > LARGEST:
-            raise Refused(_("「%(name)s」超过 20 MB，换一个小的") % {"name": str(one.name)[:80]}, field="files")
+    if given:  # before they are read; that there are none is said by the act, after what else is missing
+        rules.check_evidence([(str(one.name), one.size or 0) for one in given])
     return [(one.read(), str(one.name or "")) for one in given]
 
 
