@@ -212,7 +212,8 @@ def steps_by_program(one: str, other: str) -> list[dict[str, Any]]:
         usual | {"kind": "http", "title": "首页", "with": {"port": 80, "path": "/", "status": 301}, "back": None},
         {"kind": "manual", "title": "看灯", "with": {"words": "看", "role": "engineer"}, "seconds": 9, "crash": "probe",
          "back": None},
-        {"kind": "signature", "title": "签", "with": {"words": "签", "role": "security_office"}, "seconds": 9, "crash": "probe", "back": None},
+        {"kind": "signature", "title": "签", "with": {"words": "签", "role": "security_office"},
+         "seconds": 9, "crash": "probe", "back": None},
     ]  # fmt: skip
 
 

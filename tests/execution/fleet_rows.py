@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from tests.cast import Cast, make_change, make_environment, make_group, make_installation
+from weilu.changes.host_plan import entry_of
 from weilu.demo import made_up_key
 from weilu.execution.models import Cell, Run, RunEvent, RunHost, RunStep
 from weilu.kernel.numbering import take_number
@@ -87,15 +88,6 @@ def make_hosts(cast: Cast, system: Any, count: int) -> list[Host]:
         )
         for place in range(first, first + count)
     )
-
-
-def entry_of(host: Host) -> dict[str, Any]:
-    """A host as the orders freeze it."""
-    return {
-        "uid": str(host.uid), "name": host.name, "address": host.address, "port": host.port, "user": host.user,
-        "become": host.become, "python": host.python, "key": host.key, "group": host.group.name, "site": host.site,
-        "zone": host.zone, "pool": host.pool,
-    }  # fmt: skip
 
 
 def make_journal(run: Run, keys: Sequence[tuple[str, str]], batches: Sequence[int], phase: str = "forward") -> None:

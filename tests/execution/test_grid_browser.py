@@ -84,6 +84,17 @@ def test_what_somebody_types_stays_when_another_host_comes_to_be_stuck(shown, as
     assert words.input_value() == "按手了册重新安装"
 
 
+def test_a_question_that_is_open_stays_open_and_says_what_is_so_now(shown, aside):
+    page, run = shown
+    page.locator("summary", has_text="取消").click()
+    before = page.locator("details[open] .fine").inner_text()
+    aside(lambda: run.hosts.filter(ordinal=3).update(state="done"))
+    aside(say, run, 4, "又一行")
+    page.get_by_text("又一行").wait_for(state="attached")
+    page.wait_for_function("words => document.querySelector('details[open] .fine').innerText !== words", arg=before)
+    assert page.locator("details[open] .fine").count() == 1
+
+
 def test_the_log_follows_its_end_while_nobody_reads_further_up(shown, aside):
     page, run = shown
     aside(say, run, 4, *(f"第 {n} 行" for n in range(80)))

@@ -13,6 +13,7 @@ from django.db import transaction
 from tests.cast import Cast, make_cast, make_change, make_installation
 from tests.hosts.packages import Repository
 from tests.hosts.site import RealHost
+from weilu.changes.host_plan import entry_of
 from weilu.demo import make_environment, make_group, make_host
 from weilu.evidence import files
 from weilu.execution.checks import ORDERS, REGISTER
@@ -91,15 +92,6 @@ class Fleet:
         subject = self.approve(told, rehearsed=rehearsed)
         with transaction.atomic():
             return order_run_on_hosts(self.cast.chen, self.item, told, subject, purpose)
-
-
-def entry_of(host: Host) -> dict[str, Any]:
-    """A host as the orders freeze it."""
-    return {
-        "uid": str(host.uid), "name": host.name, "address": host.address, "port": host.port, "user": host.user,
-        "become": host.become, "python": host.python, "key": host.key, "group": host.group.name,
-        "environment": str(host.group.environment.uid), "site": host.site, "zone": host.zone, "pool": host.pool,
-    }  # fmt: skip
 
 
 def approved(item: WorkItem, subject: str) -> None:

@@ -93,7 +93,7 @@ class GridView:
     def marks(self) -> str:
         """What each part of this page looks like, in its order; the next poll is answered by the difference."""
         found = [
-            ("a", mark(*(act.name for act in self.acts))),
+            ("a", mark(*((act.name, act.words, act.shut) for act in self.acts))),
             ("s", mark(*((host.ordinal, host.words) for host in self.stuck))),
             ("w", mark(*(self.waiting.mark if self.waiting else ()))),
             ("p", mark(*self.panel.mark, *self.would)),

@@ -46,6 +46,10 @@
     const { target, fragment } = event.detail;
     const fields = [...target.querySelectorAll("textarea, input:not([type=hidden])")];
     cursor = null;
+    for (const form of target.querySelectorAll("details[open] form")) {
+      const fresh = fragment.querySelector(`form[action="${CSS.escape(form.getAttribute("action"))}"]`);
+      if (fresh && !form.querySelector("[id]")) fresh.closest("details").open = true;
+    }
     for (const field of fields) {
       const fresh = fragment.querySelector(alike(field));
       if (!fresh) continue;
