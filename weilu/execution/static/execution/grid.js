@@ -3,6 +3,7 @@
   const MOST_LINES = 600;
   const log = () => document.getElementById("grid-log");
   let atEnd = true;
+  let followedTo = -1;
   let waiting = false;
 
   // A click anywhere in a row opens its host.
@@ -79,11 +80,17 @@
     if (!atEnd) return;
     for (let spare = box.children.length - MOST_LINES; spare > 0; spare -= 1) box.firstElementChild.remove();
     box.scrollTop = box.scrollHeight;
+    followedTo = box.scrollTop;
   }
 
-  document.addEventListener("htmx:beforeSwap", () => {
-    atEnd = !log() || isAtEnd(log());
-  });
+  // Asked at each scroll, not before a swap: lines may come and the reader move up within one frame.
+  const scrolled = (event) => {
+    if (event.target.id !== "grid-log" || event.target.scrollTop === followedTo) return;
+    atEnd = isAtEnd(event.target);
+    followedTo = -1;
+  };
+  document.addEventListener("scroll", scrolled, { capture: true, passive: true });
+
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id === "grid-side") {
       atEnd = true;
