@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+import hypothesis
 import pytest
 from django.utils import translation
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from tests.cast import Cast
     from tests.hosts.packages import Repository
     from tests.hosts.site import RealHost
+
+# A machine that is busy elsewhere is no fault of what is tried; how many examples, and how fit, stays as it is.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_report_header() -> str:

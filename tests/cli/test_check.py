@@ -1,6 +1,7 @@
-"""What `weilu check` says of mail and of background jobs."""
+"""What `weilu check` says of programs, mail and background jobs."""
 
 import dataclasses
+import os
 import socket
 from datetime import timedelta
 from pathlib import Path
@@ -9,10 +10,11 @@ import pytest
 from django.conf import settings
 
 from tests.support.mailbox import mail_server
-from weilu.cli.check import background, mail
+from weilu.cli.check import background, mail, programs
 from weilu.config import Config, Smtp
 from weilu.jobs.models import Job
 from weilu.kernel.times import now
+from weilu.vault import agent
 
 
 def config(smtp: Smtp | None) -> Config:
@@ -42,6 +44,31 @@ def test_mail_is_sound_missing_or_named_with_its_remedy(tmp_path: Path):
         ("problem", f"密码文件 {place} 不能读"),
         ("problem", f"服务器 127.0.0.1:{port} 连不上"),
     ]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("said", "state", "seen"),
+    [
+        ("OpenSSH_8.4p1 Debian-5+deb11u3, OpenSSL 1.1.1w", "watch", "OpenSSH 8.4 早于 8.9，不能在远程主机上执行"),
+        ("OpenSSH_8.9p1 Ubuntu-3, OpenSSL 3.0.2", "well", "{folder}/ssh"),
+        ("Dropbear v2022.83", "watch", "OpenSSH 0.0 早于 8.9，不能在远程主机上执行"),
+    ],
+)
+def test_an_openssh_that_binds_no_keys_is_named_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, state: str, seen: str
+):
+    place = tmp_path / "ssh"
+    place.write_text(f"#!/bin/sh\necho '{said}' >&2\n")
+    place.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    agent.openssh.cache_clear()
+    try:
+        found = {one.name: one for one in programs()}["ssh"]
+    finally:
+        agent.openssh.cache_clear()
+    assert (found.state, found.seen) == (state, seen.format(folder=tmp_path))
+    assert found.remedy == ("" if state == "well" else "换用 Debian 12 自带的 openssh-client")
 
 
 @pytest.mark.django_db

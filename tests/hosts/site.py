@@ -233,6 +233,7 @@ class Site:
             if "exists" not in made:
                 raise CannotHost(made)
         for words in (
+            ("link", "set", f"wl{number}", "alias", str(self.folder)),  # whose it is, where several sites stand
             ("addr", "add", f"{NETWORK}.{number}.1/24", "dev", f"wl{number}"),
             ("link", "set", f"wl{number}", "up"),
         ):

@@ -1,6 +1,8 @@
 """The hosts that other tests act on are hosts: own root, own network, own lives; and nothing of them stays behind."""
 
 import os
+import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,24 +21,35 @@ Hosts = Callable[..., list[RealHost]]
 GREETING = f"curl -s -m 5 -w ' %{{http_code}}' http://127.0.0.1:{PORT}/ 2>/dev/null"
 
 
-def traces() -> dict[str, object]:
-    """What a site could leave on the machine: interfaces, addresses, mounts, programs."""
-    mounts = sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    programs = set()
+MARK = "WEILU_TESTS_OWN_SITE"  # in the environment of all that a test begins; the machine has others' sites too
+INNER = re.compile(r"hub|cable|[hp][0-9]+")  # interfaces that belong inside a site, and never on the machine
+
+
+def traces(mark: str, folder: Path) -> dict[str, object]:
+    """What a site of this test could leave on the machine: interfaces, mounts, programs."""
+    programs = []
     for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            words = (place / "cmdline").read_bytes()
-            if b"inside.py" in words or b"keeper.py" in words:
-                programs.add(int(place.name))
-    links = sorted(os.listdir("/sys/class/net"))
-    return {"links": links, "mounts": mounts, "programs": programs, "host": os.uname().nodename}
+            if f"{MARK}={mark}".encode() in (place / "environ").read_bytes().split(b"\0"):
+                programs.append((place / "cmdline").read_bytes())
+    links = []
+    for place in Path("/sys/class/net").iterdir():
+        with suppress(OSError):
+            whose = (place / "ifalias").read_text().strip()
+            if INNER.fullmatch(place.name) or (whose and Path(whose).is_relative_to(folder)):
+                links.append(place.name)
+    mounts = [Path(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    below = sorted(str(place) for place in mounts if place.is_relative_to(folder))
+    return {"links": sorted(links), "mounts": below, "programs": programs, "host": os.uname().nodename}
 
 
 @pytest.fixture
-def untouched() -> Iterator[None]:
-    before = traces()
+def untouched(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    mark, folder = secrets.token_hex(8), tmp_path_factory.getbasetemp()
+    monkeypatch.setenv(MARK, mark)
+    before = traces(mark, folder)
     yield
-    assert traces() == before
+    assert traces(mark, folder) == before
 
 
 def answer(host: RealHost) -> tuple[int, str]:
