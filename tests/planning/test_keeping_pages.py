@@ -5,8 +5,11 @@ from django.test import Client
 
 from tests.planning.builders import SUBJECT, at, make_freeze, make_window
 from tests.support.unchanged import every_row
+from weilu.accounts.models import Grant, Person
+from weilu.kernel.times import now
 from weilu.planning.exceptions import ask_exception
 from weilu.planning.models import Freeze, FreezeException, Window
+from weilu.planning.pages import exceptions_waiting, kept_systems
 from weilu.process.models import WorkItem
 
 WINDOW = {
@@ -151,3 +154,18 @@ def test_who_may_not_answer_reads_why(cast, asked, who):
 def test_the_page_of_a_freeze_lists_what_is_planned_within_it_and_the_exceptions(cast, asked):
     page = client_of(cast.wang).get(f"/calendar/freezes/{asked.freeze.uid}/").content.decode()
     assert (page.count("堵漏洞"), "漏洞已被利用" in page, "等批准" in page) == (2, True, True)
+
+
+def test_a_role_that_outlives_the_grant_shows_nothing_of_the_customer(cast, system, plan):
+    booked = plan("09-30T22:00", "10-01T01:00")
+    WorkItem.objects.filter(id=booked.item_id).update(subject=SUBJECT)
+    booked.item.refresh_from_db()
+    made = ask_exception(cast.chen, booked.item, make_freeze(cast.jz), why="漏洞已被利用")
+
+    def shown() -> tuple[bool, list[FreezeException]]:
+        zheng = Person.objects.get(id=cast.zheng.id)
+        return system in kept_systems(zheng), exceptions_waiting(Person.objects.get(id=cast.wu.id))
+
+    assert shown() == (True, [made])
+    Grant.objects.filter(person__in=[cast.zheng, cast.wu]).update(until=now())
+    assert shown() == (False, [])

@@ -111,8 +111,11 @@ class Person(AbstractBaseUser):
 
     def codes_with(self, right: str) -> frozenset[str]:
         """The codes of the customers towards whom a role held now carries `right`."""
-        owners = [owner for owner, rights in self.rights_by_owner.items() if right in rights]
-        return frozenset(Organisation.objects.filter(id__in=owners).values_list("code", flat=True))
+        return frozenset(Organisation.objects.filter(id__in=self.owners_with(right)).values_list("code", flat=True))
+
+    def owners_with(self, right: str) -> frozenset[int]:
+        """The ids of the customers towards whom a role held now carries `right`."""
+        return frozenset(owner for owner, rights in self.rights_by_owner.items() if right in rights)
 
     @cached_property
     def rights(self) -> frozenset[str]:

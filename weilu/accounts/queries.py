@@ -67,8 +67,7 @@ def _customer(organisation: Organisation, lines: list[Line]) -> Customer:
 
 def managed_customers(person: Person) -> list[Organisation]:
     """The customers whose people and roles `person` manages."""
-    managed = [owner for owner, rights in person.rights_by_owner.items() if "people.manage" in rights]
-    return list(Organisation.objects.filter(id__in=managed).order_by("code"))
+    return list(Organisation.objects.filter(id__in=person.owners_with("people.manage")).order_by("code"))
 
 
 def kept_organisations(person: Person) -> list[Organisation]:
@@ -86,7 +85,7 @@ def keeps(by: Person, organisation: Organisation) -> bool:
 
 def manages(by: Person, person: Person) -> bool:
     """Whether `by` manages the people of a customer that `person` sees."""
-    managed = [owner for owner, rights in by.rights_by_owner.items() if "people.manage" in rights]
+    managed = by.owners_with("people.manage")
     return Grant.objects.in_force(now()).filter(person=person, organisation_id__in=managed).exists()
 
 
@@ -110,7 +109,7 @@ def person_known(reader: Person, person: Person) -> bool:
 
 def _near(reader: Person) -> Q:
     near = Q(id__in=Grant.objects.in_force(now()).filter(organisation_id__in=reader.owner_ids).values("person_id"))
-    if managed := [owner for owner, rights in reader.rights_by_owner.items() if "people.manage" in rights]:
+    if managed := reader.owners_with("people.manage"):
         near |= Q(organisation__in=managed) | Q(organisation__keeper__in=managed)
     return near
 

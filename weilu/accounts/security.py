@@ -18,7 +18,7 @@ from weilu.evidence.models import Entry
 from weilu.evidence.words import kind_word
 from weilu.kernel.refused import NotVisible, Refused
 from weilu.kernel.times import SHANGHAI
-from weilu.ui.narrowing import Narrowed
+from weilu.ui.narrowing import Narrowed, key_of
 
 PAGE = 50
 SIGNED_IN = ("accounts.signed_in", "accounts.visit_ended", "accounts.other_visits_ended")
@@ -55,7 +55,7 @@ def may_see(by: Person, owner: Organisation, right: str = "security.see") -> Non
 
 def watched_ids(person: Person, right: str = "security.see") -> list[int]:
     """The ids of the customers whose security `person` looks after."""
-    return [owner for owner, rights in person.rights_by_owner.items() if right in rights]
+    return sorted(person.owners_with(right))
 
 
 def watched_by(person: Person, right: str = "security.see") -> list[Organisation]:
@@ -113,13 +113,6 @@ def events(person: Person, filters: Filters, after: str = "", most: int = PAGE) 
     rows = rows.filter(at__lt=until) if until else rows
     rows = rows.filter(id__lt=key_of(after)) if after else rows
     return list(rows.order_by("-id")[:most])
-
-
-def key_of(after: str) -> int:
-    """The key a page goes on from; raises ValueError for what is none."""
-    if not (after.isascii() and after.isdigit() and len(after) < 19):
-        raise ValueError(after)
-    return int(after)
 
 
 @dataclass(frozen=True)

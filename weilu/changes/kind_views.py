@@ -193,7 +193,7 @@ def documents(request: HttpRequest, uid: str) -> HttpResponse:
 def policy(request: HttpRequest) -> HttpResponse:
     """Within how many working days an emergency is complete, and how often it is chased; for each customer."""
     person = reader(request)
-    owners = [one for one in person.owner_ids if person.may("changes.settle", one)]
+    owners = person.owner_ids & person.owners_with("changes.settle")
     known = {one.code: one for one in Organisation.objects.filter(id__in=owners).order_by("code")}
     entries = forms.typed(request.POST, "owner", "follow_up_days", "remind_hours")
     refused = None

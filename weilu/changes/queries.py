@@ -121,7 +121,7 @@ def templates_of(person: Person, *, in_force: bool = False) -> list[PlanTemplate
     """The templates `person` may see, newest first; `in_force` those that standard changes can be opened by."""
     rows = PlanTemplate.objects.filter(change__item__owner_id__in=person.owner_ids)
     if in_force:
-        owners = [owner for owner in person.owner_ids if person.may("changes.request", owner)]
+        owners = person.owner_ids & person.owners_with("changes.request")
         rows = rows.in_force().filter(change__item__owner_id__in=owners)
     named = rows.select_related("change__item__system", "change__installation__system", "withdrawn_by")
     return list(named.order_by("-id")[:MOST_TEMPLATES])
@@ -147,7 +147,7 @@ def place_of(person: Person, uid: str) -> Installation | System | None:
 
 def systems_with_hosts(person: Person) -> list[System]:
     """The systems for whose hosts `person` may ask for a change."""
-    owners = [owner for owner in person.owner_ids if person.may("changes.request", owner)]
+    owners = person.owner_ids & person.owners_with("changes.request")
     hosts = Host.objects.filter(group__environment__system=OuterRef("id"), retired_at=None)
     return list(System.objects.filter(Exists(hosts), owner_id__in=owners).order_by("name", "id"))
 
@@ -164,7 +164,7 @@ def installation_of(person: Person, uid: str, right: str = "changes.request") ->
 
 def installations_of(person: Person, right: str = "changes.request") -> list[Installation]:
     """The installations for which `person` may ask for a change (or has another `right`)."""
-    owners = [owner for owner in person.owner_ids if person.may(right, owner)]
+    owners = person.owner_ids & person.owners_with(right)
     return list(
         Installation.objects.filter(owner_id__in=owners).select_related("system").order_by("system__name", "id")
     )

@@ -60,7 +60,7 @@ def document(request: HttpRequest, uid: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def register(request: HttpRequest) -> HttpResponse:
     """Put a document under control; what was typed stays when it is refused, the file apart."""
-    owners = [owner for owner, rights in reader(request).rights_by_owner.items() if "documents.manage" in rights]
+    owners = reader(request).owners_with("documents.manage")
     rows = list(Organisation.objects.filter(id__in=owners).order_by("code"))
     code = request.POST.get("owner") or request.GET.get("owner") or rows[0].code
     owner = next((one for one in rows if one.code == code), None)

@@ -140,8 +140,8 @@ def exceptions_waiting(person: Person) -> list[FreezeException]:
     """What waits for the reader's word on a freeze."""
     if EXCEPT not in person.rights:
         return []
-    owners = [owner for owner, rights in person.rights_by_owner.items() if EXCEPT in rights]
-    rows = FreezeException.objects.waiting().filter(owner__in=owners, ends__gt=now())
+    rows = FreezeException.objects.visible_to(person).waiting()
+    rows = rows.filter(owner__in=person.owners_with(EXCEPT), ends__gt=now())
     found = list(rows.select_related("item", "freeze", "asked_by").order_by("starts", "id"))
     planned = planned_by([one.item for one in found]) if found else {}
     return [one for one in found if not may_answer(person, one, planned)]
@@ -223,13 +223,12 @@ def without_windows(person: Person) -> QuerySet[System]:
 
 def kept_systems(person: Person) -> list[System]:
     """The systems whose windows and freezes the reader keeps."""
-    owners = [owner for owner, rights in person.rights_by_owner.items() if KEEP in rights]
-    return list(System.objects.filter(owner__in=owners).select_related("owner").order_by("owner__code", "code"))
+    rows = System.objects.visible_to(person).filter(owner__in=person.owners_with(KEEP))
+    return list(rows.select_related("owner").order_by("owner__code", "code"))
 
 
 def kept_owners(person: Person) -> list[Organisation]:
-    owners = [owner for owner, rights in person.rights_by_owner.items() if KEEP in rights]
-    return list(Organisation.objects.filter(id__in=owners).order_by("code"))
+    return list(Organisation.objects.filter(id__in=person.owners_with(KEEP)).order_by("code"))
 
 
 def freeze_rows(person: Person, at: datetime) -> tuple[list[Freeze], list[Freeze]]:

@@ -42,7 +42,7 @@ class Published:
 
 def owners_seen(person: Person, right: str = SEE) -> list[Organisation]:
     """The customers towards whom `person` sees, and holds `right`."""
-    ids = [owner for owner in person.owner_ids if person.may(right, owner)]
+    ids = person.owner_ids & person.owners_with(right)
     return list(Organisation.objects.filter(id__in=ids).order_by("code"))
 
 

@@ -21,7 +21,7 @@ from weilu.process.filters import Filters, narrow, unindexed
 from weilu.process.kept import Watch
 from weilu.process.models import Fact, Opinion, Seat, WorkItem, absent_for
 from weilu.process.queries import CAP, PAGE, Row, _rows
-from weilu.process.search import key_of
+from weilu.ui.narrowing import key_of
 
 NONE = Filters()
 Entry = tuple[WorkItem, datetime | None, datetime, str]  # item, due, since, cursor

@@ -19,6 +19,7 @@ from weilu.accounts.models import Organisation, Person
 from weilu.kernel.models import Series
 from weilu.process import bigrams
 from weilu.process.models import WorkItem
+from weilu.ui.narrowing import key_of
 
 PAGE = 50
 PROBE = 2_000  # how many of the newest items PostgreSQL looks through before it asks the index
@@ -78,13 +79,6 @@ def find(person: Person, query: str, after: str = "", limit: int = PAGE) -> Foun
         return Found(numbered, "")
     ids = _worded(owners, wanted, before, limit + 1)
     return Found(ids[:limit], str(ids[limit - 1]) if len(ids) > limit else "")
-
-
-def key_of(after: str) -> int:
-    """The key that a cursor of a list by key names; raises ValueError for what no list gave."""
-    if not (after.isascii() and after.isdigit() and len(after) < 19):
-        raise ValueError("after")
-    return int(after)
 
 
 def _numbered(owners: Sequence[int], query: str) -> list[int]:

@@ -65,14 +65,13 @@ class Reached:
 
 def owners_of(person: Person) -> list[Organisation]:
     """The customers whose credentials this person manages, by code."""
-    ids = [owner for owner, rights in person.rights_by_owner.items() if RIGHT in rights]
-    return list(Organisation.objects.filter(id__in=ids).order_by("code"))
+    return list(Organisation.objects.filter(id__in=person.owners_with(RIGHT)).order_by("code"))
 
 
 def credentials_of(person: Person, *, retired: bool = False) -> QuerySet[Any]:
     """The credentials this person manages, newest first, with what they open."""
-    ids = [owner for owner, rights in person.rights_by_owner.items() if RIGHT in rights]
-    rows = Credential.objects.visible_to(person).filter(owner__in=ids, retired_at__isnull=not retired)
+    rows = Credential.objects.visible_to(person).filter(owner__in=person.owners_with(RIGHT))
+    rows = rows.filter(retired_at__isnull=not retired)
     opens = Access.objects.select_related("host", "group__environment__system").order_by("id")
     rows = rows.select_related("owner", "made_by__organisation", "retired_by")
     found: QuerySet[Any] = rows.prefetch_related(Prefetch("accesses", opens)).order_by("-id")
