@@ -19,6 +19,7 @@ from tests.support.unchanged import Refusal, refusal_of
 from tests.vault.conftest import made_up_private, make_key, make_place, pem, staged
 from weilu.demo import make_host
 from weilu.kernel.refused import Refused
+from weilu.systems.keys import fingerprint
 from weilu.vault import keys, material
 from weilu.vault.actions import add_credential, grant_access, retire_credential, revoke_access
 from weilu.vault.models import Access, Credential
@@ -62,7 +63,7 @@ def test_a_pasted_key_is_sealed_and_only_its_public_half_is_kept_in_clear(vault:
     assert raw(opened(made)) == raw(private.encode())
     (said,) = staged("vault.credential_added")
     assert said == {
-        "credential": str(made.uid), "name": "应用密钥", "fingerprint": material.fingerprint(public), "kind": "ssh_key",
+        "credential": str(made.uid), "name": "应用密钥", "fingerprint": fingerprint(public), "kind": "ssh_key",
         "made_here": False,
     }  # fmt: skip
 
@@ -78,7 +79,7 @@ def test_the_fingerprint_is_what_ssh_keygen_says(vault: Cast, tmp_path: Path):
     made = make_key(vault)
     (tmp_path / "key.pub").write_text(made.public + "\n")
     said = subprocess.run(["ssh-keygen", "-lf", tmp_path / "key.pub"], capture_output=True, text=True, check=True)
-    assert said.stdout.split()[1] == material.fingerprint(made.public)
+    assert said.stdout.split()[1] == fingerprint(made.public)
 
 
 @pytest.mark.parametrize("openssh", [True, False])

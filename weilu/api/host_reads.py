@@ -15,7 +15,7 @@ from weilu.systems.actions import check_manages
 from weilu.systems.host_rules import FIELDS
 from weilu.systems.import_actions import plan_of_import
 from weilu.systems.keys import fingerprint
-from weilu.systems.looking import seen_by_others
+from weilu.systems.looking import list_seen_by_others, seen_by_others
 from weilu.systems.models import Host, HostImport, Limit, System
 
 router = Router(tags=["read"])
@@ -61,8 +61,8 @@ def hosts(
         rows, more = queries.page_of(reader(request), queries.read_asked(given), after, PAGE)
     except ValueError as problem:
         raise BadRequest(str(problem)) from None
-    for owner in Organisation.objects.filter(id__in=reader(request).owner_ids).order_by("code"):
-        seen_by_others(request, owner, "hosts", owner.code, owner.code)
+    owners = Organisation.objects.filter(id__in=reader(request).owner_ids).order_by("code")
+    list_seen_by_others(request, owners, "hosts")
     return {"hosts": [_host(one) for one in rows], "next": more}
 
 
@@ -86,8 +86,7 @@ def limits(request: HttpRequest) -> list[dict[str, Any]]:
     rows = list(
         Limit.objects.visible_to(reader(request)).select_related("owner").order_by("owner__code", "kind", "name")
     )
-    for owner in {one.owner_id: one.owner for one in rows}.values():
-        seen_by_others(request, owner, "systems", owner.code, owner.code)
+    list_seen_by_others(request, {one.owner_id: one.owner for one in rows}.values(), "systems")
     return [
         {"uid": str(one.uid), "owner": one.owner.code, "kind": one.kind, "name": one.name, "at_once": one.at_once}
         for one in rows

@@ -11,7 +11,7 @@ from ninja import Router, Schema
 from weilu.accounts.reader import reader
 from weilu.api.acts import Done, owner_named
 from weilu.kernel.times import iso
-from weilu.systems.looking import seen_by_others
+from weilu.systems.looking import list_seen_by_others, seen_by_others
 from weilu.systems.models import Host, HostGroup
 from weilu.vault import actions, queries
 from weilu.vault.models import Access, Credential, Reaching
@@ -95,8 +95,7 @@ def credentials(request: HttpRequest, retired: bool = False, after: str = "") ->
         rows, more = queries.page_of(reader(request), retired=retired, after=after)
     except ValueError as problem:
         raise BadRequest(str(problem)) from None
-    for owner in queries.owners_of(reader(request)):
-        seen_by_others(request, owner, "credentials", owner.code, owner.code)
+    list_seen_by_others(request, queries.owners_of(reader(request)), "credentials")
     found = [_credential_data(one.credential) | {"fingerprint": one.print_} for one in rows]
     return {"credentials": found, "next": more}
 

@@ -21,7 +21,7 @@ from weilu.systems import host_queries as queries
 from weilu.systems.actions import check_manages
 from weilu.systems.host_rules import FIELDS, USUAL
 from weilu.systems.keys import fingerprint
-from weilu.systems.looking import seen_by_others
+from weilu.systems.looking import list_seen_by_others, seen_by_others
 from weilu.systems.models import Host, HostGroup, System
 from weilu.systems.panels import panels_of
 from weilu.ui.workbook import XLSX
@@ -38,7 +38,7 @@ def hosts(request: HttpRequest) -> HttpResponse:
         rows, more = queries.page_of(person, asked, request.GET.get("after", ""))
     except ValueError as problem:
         raise BadRequest(str(problem)) from None
-    _registered(request, "hosts")
+    _registered(request)
     counts = queries.counts_of(person, asked)
     shown = {
         "rows": rows, "asked": asked, "choices": queries.choices_of(person), "total": counts[""],
@@ -58,7 +58,7 @@ def hosts(request: HttpRequest) -> HttpResponse:
 def workbook(request: HttpRequest) -> HttpResponse:
     """The hosts that fit, as an Excel workbook that can be imported again; others say what they want it for."""
     asked = _asked(request)
-    if asking := _registered(request, "hosts", ask=True):
+    if asking := _registered(request, ask=True):
         return asking
     answer = HttpResponse(host_workbook.workbook(queries.hosts_of(reader(request), asked)), content_type=XLSX)
     answer["Content-Disposition"] = f'attachment; filename="weilu-hosts-{now():%Y%m%d}.xlsx"'
@@ -208,9 +208,7 @@ def _asked(request: HttpRequest) -> queries.Asked:
         raise BadRequest(str(problem)) from None
 
 
-def _registered(request: HttpRequest, kind: str, *, ask: bool = False) -> HttpResponse | None:
+def _registered(request: HttpRequest, *, ask: bool = False) -> HttpResponse | None:
     """Register the look at every customer's list that is shown."""
-    for owner in Organisation.objects.filter(id__in=reader(request).owner_ids).order_by("code"):
-        if asking := seen_by_others(request, owner, kind, owner.code, owner.code, ask=ask):
-            return asking
-    return None
+    owners = Organisation.objects.filter(id__in=reader(request).owner_ids).order_by("code")
+    return list_seen_by_others(request, owners, "hosts", ask=ask)

@@ -17,6 +17,7 @@ from weilu.kernel.events import announce
 from weilu.kernel.refused import Refused, Stale
 from weilu.kernel.times import now
 from weilu.systems.actions import check_manages, hold_register
+from weilu.systems.history import facts_of
 from weilu.systems.host_rules import FIELDS
 from weilu.systems.importing.files import read_file
 from weilu.systems.importing.plan import Line, Plan, plan_of
@@ -84,10 +85,11 @@ def confirm_import(by: Person, found: HostImport, *, digest: str) -> HostImport:
     said = {"file": found.name, "sha256": found.sha256, "plan": digest, "counts": plan.counts, "groups": plan.groups}
     ref = stage("systems.hosts_imported", said, actor=by.actor, org=found.owner.code, files=files)
     done = _apply(found.owner, plan, groups)
-    events = [event for host, line in done for event in _told(host, line)]
-    for event in events:
-        event.actor, event.ref = by.actor, ref
-    HostEvent.objects.bulk_create(events)
+    HostEvent.objects.bulk_create(
+        HostEvent(host=host, kind=kind, actor=by.actor, data=facts_of(host) | data, ref=ref)
+        for host, line in done
+        for kind, data in _told(line)
+    )
     announce("systems.hosts_imported", hosts=[(host, _touched(line)) for host, line in done], by=by)
     return _settle(found, by, plan.counts)
 
@@ -164,19 +166,14 @@ def _change(host: Host, line: Line, groups: dict[tuple[str, ...], HostGroup]) ->
     return host
 
 
-def _told(host: Host, line: Line) -> list[HostEvent]:
-    """The lines of one host's history, as if each had been done by hand."""
-    place = dict(zip(("system", "environment", "group"), line.place, strict=True))
-    told = []
+def _told(line: Line) -> list[tuple[str, dict[str, Any]]]:
+    """Kind and facts of the lines of one host's history, as if each had been done by hand."""
+    told: list[tuple[str, dict[str, Any]]] = []
     if line.state == "new":
         fields = {name: value for name, value in line.fields.items() if name != "name"}
-        told.append(_event("systems.host_registered", host, place, {"fields": fields}))
+        told.append(("systems.host_registered", {"fields": fields}))
     elif line.changed:
-        told.append(_event("systems.host_changed", host, place, {"changed": line.changed}))
+        told.append(("systems.host_changed", {"changed": line.changed}))
     if line.key:
-        told.append(_event("systems.key_pinned", host, place, {"key": fingerprint(line.key)}))
+        told.append(("systems.key_pinned", {"key": fingerprint(line.key)}))
     return told
-
-
-def _event(kind: str, host: Host, place: dict[str, str], data: dict[str, Any]) -> HostEvent:
-    return HostEvent(host=host, kind=kind, data={"host": str(host.uid), "name": host.name} | place | data)

@@ -20,7 +20,7 @@ WEAKEST = 2048  # bits of an RSA key
 
 
 def fingerprint(key: str) -> str:
-    """`SHA256:…` as ssh-keygen -l prints it, of a key as it is kept; "" where none is pinned."""
+    """`SHA256:…` as ssh-keygen -l prints it, of a public key as it is kept: type and base64; "" where there is none."""
     if not key:
         return ""
     blob = base64.b64decode(key.split()[1])

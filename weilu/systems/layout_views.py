@@ -16,7 +16,7 @@ from weilu.kernel.rights import right
 from weilu.systems import layout_actions as actions
 from weilu.systems.actions import check_manages
 from weilu.systems.host_queries import dependencies_of, tree_of
-from weilu.systems.looking import seen_by_others
+from weilu.systems.looking import list_seen_by_others
 from weilu.systems.models import Environment, HostGroup, Limit, System
 
 ENTRIES = ("act", "environment", "group", "kind", "name", "at_once", "on")
@@ -166,8 +166,7 @@ def remove_limit(request: HttpRequest, uid: str) -> HttpResponse:
 def _limits(request: HttpRequest, refused: Refused | None = None, typed: Typed | None = None) -> HttpResponse:
     person = reader(request)
     rows = list(Limit.objects.visible_to(person).select_related("owner").order_by("owner__code", "kind", "name"))
-    for owner in {one.owner_id: one.owner for one in rows}.values():
-        seen_by_others(request, owner, "systems", owner.code, owner.code)
+    list_seen_by_others(request, {one.owner_id: one.owner for one in rows}.values(), "systems")
     owners = Organisation.objects.filter(id__in=person.owner_ids).order_by("code")
     managed = [one for one in owners if person.may("systems.manage", one.id)]
     shown = {

@@ -1,5 +1,7 @@
 """Looks at the register of systems by whoever is not the customer's own (CON-9)."""
 
+from collections.abc import Iterable
+
 from django.http import HttpRequest, HttpResponse
 
 from weilu.accounts.models import Organisation
@@ -14,3 +16,13 @@ def seen_by_others(
     if reader(request).organisation_id == owner.id:
         return None
     return seen(request, org=owner.code, kind=kind, what=what, words=words, ask=ask, counted=False)
+
+
+def list_seen_by_others(
+    request: HttpRequest, owners: Iterable[Organisation], kind: str, *, ask: bool = False
+) -> HttpResponse | None:
+    """The same for a list, of each customer of whom it shows something."""
+    for owner in owners:
+        if asking := seen_by_others(request, owner, kind, owner.code, owner.code, ask=ask):
+            return asking
+    return None

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 from weilu.accounts.reader import reader
 from weilu.kernel.rights import right
 from weilu.systems.host_queries import dependencies_of, tree_of
-from weilu.systems.looking import seen_by_others
+from weilu.systems.looking import list_seen_by_others, seen_by_others
 from weilu.systems.models import System
 
 HOSTS = "environments__groups__hosts"
@@ -27,8 +27,7 @@ def systems(request: HttpRequest) -> HttpResponse:
         )
     )
     found = list(rows.order_by("owner__code", "code"))
-    for owner in {one.owner_id: one.owner for one in found}.values():
-        seen_by_others(request, owner, "systems", owner.code, owner.code)
+    list_seen_by_others(request, {one.owner_id: one.owner for one in found}.values(), "systems")
     return render(request, "systems/systems.html", {"rows": found})
 
 

@@ -12,9 +12,10 @@ from weilu.kernel.actions import ACTIONS, action
 from weilu.kernel.ids import uuid7
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
+from weilu.systems.history import tell_of
+from weilu.systems.keys import fingerprint
 from weilu.systems.models import Host, HostGroup
 from weilu.vault import keys, material, rules
-from weilu.vault.history import tell_of
 from weilu.vault.models import Access, Credential
 from weilu.vault.reach import jobs
 from weilu.vault.sealing import seal
@@ -157,8 +158,8 @@ def _locked(by: Person, credential: Credential) -> Credential:
 
 def _facts(credential: Credential) -> dict[str, Any]:
     """How the log names a credential."""
-    print_ = material.fingerprint(credential.public)
-    return {"credential": str(credential.uid), "name": credential.name, "fingerprint": print_}
+    told = {"credential": str(credential.uid), "name": credential.name}
+    return told | {"fingerprint": fingerprint(credential.public)}
 
 
 def _place(access: Access) -> str:

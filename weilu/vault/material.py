@@ -1,9 +1,6 @@
 """What secrets are made of: private keys of SSH as people paste them, new pairs, passwords for sudo."""
 
-import base64
-import binascii
 from dataclasses import dataclass
-from hashlib import sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization as form
@@ -55,15 +52,6 @@ def read_password(typed: str) -> bytes:
     if not typed.isprintable():
         raise Refused(_("密码里有不可见的字符。换一个密码"), field="secret")
     return typed.encode()
-
-
-def fingerprint(public: str) -> str:
-    """`SHA256:…` as ssh-keygen -l says it of a line of type and base64; "" where it is none."""
-    try:
-        blob = base64.b64decode(public.split()[1], validate=True)
-    except (IndexError, ValueError, binascii.Error):
-        return ""
-    return "SHA256:" + base64.b64encode(sha256(blob).digest()).decode().rstrip("=")
 
 
 def _check_form(text: str) -> None:

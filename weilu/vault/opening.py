@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from weilu.evidence.actions import stage
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
+from weilu.systems.keys import fingerprint
 from weilu.systems.models import Host
-from weilu.vault import agent, keys, material, rules
+from weilu.vault import agent, keys, rules
 from weilu.vault.known import known_hosts
 from weilu.vault.models import Access, Credential
 from weilu.vault.sealing import NotOurs, unseal
@@ -172,7 +173,7 @@ def _record(
     for credential, names in used.items():
         data = {
             "credential": str(credential.uid), "name": credential.name, "kind": credential.kind, "for": what,
-            "fingerprint": material.fingerprint(credential.public), "hosts": names,
+            "fingerprint": fingerprint(credential.public), "hosts": names,
         }  # fmt: skip
         stage("vault.credential_used", data, actor="weilu", org=org, item=item)
     Credential.objects.filter(id__in=[one.id for one in used]).update(used_at=now(), used_for=what[:60])

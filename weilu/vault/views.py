@@ -17,7 +17,7 @@ from weilu.kernel.refused import NotVisible, Refused
 from weilu.kernel.rights import SIGNED_IN, right
 from weilu.kernel.times import now
 from weilu.systems.keys import fingerprint
-from weilu.systems.looking import seen_by_others
+from weilu.systems.looking import list_seen_by_others, seen_by_others
 from weilu.systems.models import Host, HostGroup
 from weilu.ui.workbook import XLSX
 from weilu.vault import actions, queries
@@ -39,7 +39,7 @@ def credentials(request: HttpRequest) -> HttpResponse:
     except ValueError as problem:
         raise BadRequest(str(problem)) from None
     owners = queries.owners_of(person)
-    _registered(request, owners)
+    list_seen_by_others(request, owners, "credentials")
     shown = {"rows": rows, "more": more, "retired": retired, "after": request.GET.get("after", ""), "owners": owners}
     return render(request, "vault/credentials.html", shown)
 
@@ -49,7 +49,7 @@ def credentials(request: HttpRequest) -> HttpResponse:
 def workbook(request: HttpRequest) -> HttpResponse:
     """The same as an Excel workbook, those in use or those retired."""
     retired = request.GET.get("retired") == "1"
-    if asking := _registered(request, queries.owners_of(reader(request)), ask=True):
+    if asking := list_seen_by_others(request, queries.owners_of(reader(request)), "credentials", ask=True):
         return asking
     answer = HttpResponse(written(queries.credentials_of(reader(request), retired=retired)), content_type=XLSX)
     answer["Content-Disposition"] = f'attachment; filename="weilu-credentials-{now():%Y%m%d}.xlsx"'
@@ -186,11 +186,3 @@ def _owner(owners: list[Organisation], code: str) -> Organisation:
 def _host(request: HttpRequest, uid: str) -> Host:
     found: Host = Host.objects.select_related("owner", "group__environment__system").fetch(reader(request), uid)
     return found
-
-
-def _registered(request: HttpRequest, owners: list[Organisation], *, ask: bool = False) -> HttpResponse | None:
-    """Register the look at every customer's list that is shown."""
-    for owner in owners:
-        if asking := seen_by_others(request, owner, "credentials", owner.code, owner.code, ask=ask):
-            return asking
-    return None

@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from weilu.evidence.actions import stage
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
+from weilu.systems.history import tell_of
 from weilu.systems.keys import fingerprint
 from weilu.systems.models import Host
-from weilu.vault.history import tell_of
 from weilu.vault.models import Reaching
 from weilu.vault.opening import SSH_KEY, Shut, assigned, end_agent, entry_of, open_for
 from weilu.vault.reach.rules import Found, State, drifts
