@@ -136,14 +136,25 @@ def local(script: str) -> str:
 
 
 @pytest.fixture
-def secret(tmp_path: Path) -> str:
-    """What a worker's machine holds: a key, a database, another attempt's folder."""
+def secret(tmp_path: Path) -> Iterator[str]:
+    """What a worker's machine holds of the worker's: each with a mark that is looked for."""
     mark = "never-seen-4711"
-    data = Path(settings.CONFIG.data_dir)
-    for place in (tmp_path / "other-attempt" / "env" / "x", tmp_path / "worker.key", data / "weilu-trial.key"):
+    for place in owned(tmp_path).values():
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(mark)
-    return mark
+    yield mark
+    for place in owned(tmp_path).values():
+        place.unlink()
+
+
+def owned(folder: Path) -> dict[str, Path]:
+    """Where these lie: the vault's private key, a database, another attempt's orders and keys."""
+    data = Path(settings.CONFIG.data_dir)
+    return {
+        "key": folder / "vault.key", "data": data / "weilu-trial.key", "database": data / "trial.sqlite3",
+        "attempt": data / "attempts" / "other" / "101-1" / "vars.json",
+        "agent": data / "attempts" / "other" / "101-1" / "keys" / "known_hosts",
+    }  # fmt: skip
 
 
 def test_delegated_to_the_worker_it_sees_no_key_database_or_other_attempt(
@@ -153,8 +164,9 @@ def test_delegated_to_the_worker_it_sees_no_key_database_or_other_attempt(
     os.environ["WEILU_PLANTED"] = secret
     try:
         pattern = "never-see[n]-4711"  # not found in the script itself
+        each = "".join(f"cat {place} > /dev/null && echo SEEN-{name};" for name, place in owned(tmp_path).items())
         looks = (
-            f"cat {tmp_path}/worker.key {tmp_path}/other-attempt/env/x {settings.CONFIG.data_dir}/* /etc/shadow;"
+            f"{each} cat {settings.CONFIG.data_dir}/* /etc/shadow;"
             f" cat /proc/1/environ; env; ls -a / /root /home /tmp /etc {tmp_path};"
             f" grep -rs '{pattern}' / --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr --exclude=all;"
             " for p in /proc/[0-9]*; do cat $p/environ; done"
@@ -167,7 +179,10 @@ def test_delegated_to_the_worker_it_sees_no_key_database_or_other_attempt(
     assert states(folder) == [("host-1", "changed")]
     said = words(folder)
     assert said.splitlines()[0] == "0"
-    assert "No such file or directory" in said
+    assert {name: f"cat: {place}: No such file or directory" in said for name, place in owned(tmp_path).items()} == {
+        "key": True, "data": True, "database": True, "attempt": True, "agent": True,
+    }  # fmt: skip
+    assert "SEEN-" not in said
     assert "root:*" not in said
     assert "order.json" not in said
 
@@ -193,6 +208,13 @@ def test_the_agent_opens_no_other_host(real_hosts: Any, called: Begin) -> None:
     mine, other = real_hosts(2)
     folder = called(local(f"/weilu/ssh -F /weilu/ssh_config -o HostName={other.address} h0 hostname; true"), [mine])
     assert words(folder).splitlines()[-1] == "host-1"  # whatever name it gives, its one line leads to its one host
+
+
+def test_lines_of_a_hostile_sandbox_are_passed_over_where_they_are_none(tmp_path: Path) -> None:
+    good = {"host": "应用 1", "task": "写", "state": "ok"}
+    lines = ["[" * 100_000, '{"host": ' * 5_000, "nan", "7", "", '"\\ud800"', json.dumps(good), '{"host": "half']
+    (tmp_path / "events").write_text("\n".join(lines))
+    assert told(tmp_path) == [good]
 
 
 def test_it_leaves_no_process_behind(real_hosts: Any, called: Begin) -> None:

@@ -1,4 +1,4 @@
-"""Hosts that answer slowly, with noise or not at all, and clocks that jump: a step acts once and its end is known."""
+"""Hosts that answer slowly, half, with noise or not at all, and clocks that jump: a step acts once and ends known."""
 
 import json
 import time
@@ -65,6 +65,20 @@ def test_a_host_whose_python_is_gone_fails_without_being_touched(fleet: Stand) -
     here = fleet(1, python="/usr/bin/python-that-is-not-there")
     run = carry_out(here.order(slow_step(here, 1)))
     assert (run.state, host_states(run), acted(here.real[0])) == ("paused", {"host-1": "left"}, 0), log(run)
+
+
+def test_a_host_that_answers_half_is_asked_about_and_acts_once(fleet: Stand) -> None:
+    here = fleet(1, python="/opt/half/python")
+    host = here.real[0]
+    host.write("/opt/half/python", '#!/bin/sh\n/usr/bin/python3 "$@" | head -c 20\n')
+    host.run("chmod", "755", "/opt/half/python")
+
+    run = carry_out(here.order(slow_step(here, 0)), seconds=300)
+
+    cell = run.steps.get(key="s1").cells.get()
+    assert (run.state, cell.state, acted(host)) == ("asks", "asks", 1), log(run)
+    assert cell.words.startswith("几次查看都没有得到主机的回答：")
+    assert "是否做过，要人判断：" in run.cause
 
 
 def test_a_host_whose_clock_jumps_back_and_forth_takes_its_steps_once(fleet: Stand) -> None:

@@ -1,14 +1,13 @@
 """An uploaded bundle is a step like any other: let in, played apart, shut out, rehearsed, and never twice."""
 
-import io
-import zipfile
 from collections.abc import Callable
 
 import pytest
 
 from tests.fleet.conftest import Fleet, carry_out, cells, host_states, log
+from tests.support.archives import zipped
+from weilu.evidence import files
 from weilu.execution.bundles import sandbox
-from weilu.execution.bundles.keeping import keep_bundle
 from weilu.execution.models import Run
 
 pytestmark = [
@@ -30,10 +29,7 @@ WRONG = PLAY + "    - name: 坏的一步\n      ansible.builtin.command: /bin/fa
 
 
 def bundle_step(fleet: Fleet, play: str = PLAY) -> tuple[dict[str, object], list[dict[str, object]]]:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("site.yml", play)
-    kept = keep_bundle(packed.getvalue(), "升级.zip", "site.yml", frozenset(host.name for host in fleet.hosts))
+    kept = files.keep(zipped(**{"site.yml": play}), "升级.zip")
     undo = fleet.keep("rm -f /etc/jz.conf\n")
     step = {
         "kind": "bundle", "with": {"sha256": kept.sha256, "playbook": "site.yml"}, "crash": "ask",

@@ -80,7 +80,7 @@ def run_hosts(request: HttpRequest, uid: UUID, after: int = 0, purpose: str = ""
 
 
 def _cell(cell: Cell) -> dict[str, Any]:
-    told = {
+    told: dict[str, Any] = {
         "key": cell.step.key, "title": cell.step.title, "phase": cell.step.phase, "state": cell.state,
         "words": mask(cell.words),
     }  # fmt: skip

@@ -25,8 +25,7 @@ from weilu.changes.models import Change, PlanFile, PlanVersion
 from weilu.changes.plan import HostPlan, is_on_hosts
 from weilu.evidence import files
 from weilu.evidence.actions import stage
-from weilu.execution.bundles.archive import unpack
-from weilu.execution.bundles.content import check_content
+from weilu.execution.bundles.keeping import check_kept
 from weilu.execution.fleet import attempt, orders
 from weilu.execution.fleet.actions import order_run_on_hosts
 from weilu.execution.models import Run
@@ -41,6 +40,7 @@ from weilu.process.actions import note, record_fact, say_in_step, set_subject
 from weilu.process.models import WorkItem
 from weilu.process.rules import check_turn
 from weilu.systems.models import Host
+from weilu.vault import opening
 
 LARGEST, MOST_FILES = 50_000_000, 60  # bytes of a file; files of a change
 TEXTS = ("impact", "risk", "way_back", "upgrade_notes")
@@ -175,11 +175,8 @@ def orders_of(item: WorkItem, subject: str) -> orders.Orders | None:
 
 def entry_of(host: Host) -> dict[str, Any]:
     """A host as the orders freeze it."""
-    return {
-        "uid": str(host.uid), "name": host.name, "address": host.address, "port": host.port, "user": host.user,
-        "become": host.become, "python": host.python, "key": host.key, "group": host.group.name,
-        "environment": str(host.group.environment.uid), "site": host.site, "zone": host.zone, "pool": host.pool,
-    }  # fmt: skip
+    place = {"group": host.group.name, "environment": str(host.group.environment.uid)}
+    return opening.entry_of(host) | place | {"site": host.site, "zone": host.zone, "pool": host.pool}
 
 
 def hosts_of(item: WorkItem) -> list[Host]:
@@ -218,8 +215,8 @@ def _check(told: orders.Orders) -> None:
         try:
             orders.check_step(number, step, known)
             if step["kind"] == "bundle":
-                content = unpack(files.read(step["with"]["sha256"]))
-                check_content(content, step["with"]["playbook"], frozenset(one["name"] for one in told["hosts"]))
+                names = frozenset(one["name"] for one in told["hosts"])
+                check_kept(step["with"]["sha256"], step["with"]["playbook"], names)
         except Refused as problem:
             raise Refused(problem.reason, problem.clause, help=problem.help, field=f"step-{number}") from None
     orders.check_orders(told)

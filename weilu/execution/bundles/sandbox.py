@@ -220,12 +220,10 @@ def told(folder: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            found.append(without_nul(row))
+        with suppress(ValueError, RecursionError):
+            row = without_nul(json.loads(line))
+            if isinstance(row, dict):
+                found.append(row)
     return found
 
 

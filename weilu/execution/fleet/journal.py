@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from weilu.evidence.actions import stage
 from weilu.execution import lease
+from weilu.execution.fleet import orders
 from weilu.execution.journal import LONGEST_LINE, WORKER
 from weilu.execution.masking import mask
 from weilu.execution.models import Cell, Run, RunEvent, RunHost, RunStep
@@ -221,9 +222,7 @@ def _room_of(run: Run, batch: int) -> dict[str, int]:
 
 def undoes(run: Run, key: str) -> bool:
     """Whether a step changes hosts, so that going back has to deal with it."""
-    from weilu.execution.fleet.orders import CHANGING, step_of
-
-    return step_of(run.plan, key)["kind"] in CHANGING
+    return orders.step_of(run.plan, key)["kind"] in orders.CHANGING
 
 
 def _acted(cell: Cell) -> bool:
