@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Organisation
 from weilu.execution import lease
 from weilu.execution.fleet import calls, journal, orders, rules, start
+from weilu.execution.masking import mask
 from weilu.execution.models import Cell, Run, RunHost, RunStep
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
@@ -307,7 +308,7 @@ def _rehearsed(run: Run) -> str:
     if failed is None and not untried:
         return Run.State.SUCCEEDED
     if failed is not None:
-        words = _("%(host)s：%(words)s") % {"host": failed.host.name, "words": failed.words}
+        words = _("%(host)s：%(words)s") % {"host": failed.host.name, "words": mask(failed.words)}
     else:
         words = _("没有演练完，%(count)d 台没有试过") % {"count": untried}
     lease.guarded(run.id, run.fence, cause=words)

@@ -80,7 +80,8 @@ def simulated(order: Order, version: str) -> list[str]:
     name = order.options["name"]
     code, said = told_by(["apt-get", "-s", *OPTIONS, "install", f"{name}={version}"], 120)
     if code != 0:
-        raise Failed(f"试算不成：{said.strip().splitlines()[-1][:200]}", untouched=True)
+        lines = said.strip().splitlines()  # none where apt was killed
+        raise Failed(f"试算不成：{lines[-1][:200] if lines else code}", untouched=True)
     return [line for line in said.splitlines() if line.startswith(("Inst ", "Remv "))]
 
 
