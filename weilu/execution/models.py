@@ -205,7 +205,7 @@ class Cell(models.Model):
     host = models.ForeignKey(RunHost, models.PROTECT, related_name="cells")
     state = models.CharField(max_length=10, choices=State.choices, default=State.STARTED)
     attempt = models.PositiveSmallIntegerField(default=1)
-    todo = models.CharField(max_length=5, default="")  # of the next attempt: probe or do; empty: in the present one
+    todo = models.CharField(max_length=5, default="")  # next: probe, do, play or leave; empty: in the present attempt
     seen = models.PositiveIntegerField(default=0)  # how far the present attempt was read
     words = models.TextField(default="")
     result = models.JSONField(default=dict)

@@ -11,13 +11,12 @@ from weilu.kernel.actions import action
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 from weilu.planning import rules
+from weilu.planning.exceptions import ASK
 from weilu.planning.models import Booking
 from weilu.planning.queries import check_free
 from weilu.process.actions import note
 from weilu.process.models import WorkItem
 from weilu.ui.dates import window
-
-ASK = "planning.ask"
 
 
 @dataclass(frozen=True)

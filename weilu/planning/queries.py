@@ -22,7 +22,7 @@ from weilu.planning import rules
 from weilu.planning.machines import machine, machine_of, rows_of
 from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.planning.rules import Clash, Frozen, Kind, Near, Span, Taken
-from weilu.planning.telling import EXCEPT, Conflict, Seen, tell_clash
+from weilu.planning.telling import APPROVERS, Conflict, Seen, tell_clash
 from weilu.process.models import WorkItem
 from weilu.systems.models import Dependency, Host, System
 
@@ -233,7 +233,7 @@ def taken_by(bookings: Collection[Booking]) -> list[Taken]:
 
 def approvers(owner: Organisation) -> list[Person]:
     """Who approves an exception of a freeze of this customer: the security office first."""
-    found = (person for role in EXCEPT for person in Person.objects.holding(role, owner))
+    found = (person for role in APPROVERS for person in Person.objects.holding(role, owner))
     return list({person.id: person for person in found}.values())
 
 

@@ -15,7 +15,7 @@ from weilu.process.pages import item_url
 from weilu.systems.models import System
 from weilu.ui.dates import when, window
 
-EXCEPT = ("security_office", "leader")  # roles whose holders approve an exception of a freeze
+APPROVERS = ("security_office", "leader")  # roles whose holders approve an exception of a freeze
 
 
 @dataclass(frozen=True)
