@@ -75,6 +75,18 @@ def test_a_bundle_is_judged_by_the_count_at_its_end(tmp_path: Path):
         assert told == {"ok": False, "sentence": "剧本没有在这台主机上执行完"}
 
 
+@pytest.mark.once
+def test_what_a_bundle_tells_is_read_once_for_all_hosts_and_again_when_there_is_more(tmp_path: Path):
+    (tmp_path / bundle.NAMES).write_text(json.dumps({str(n): f"应用 {n}" for n in range(1, 41)}))
+    row = {"task": "写", "state": "ok"}
+    for turn in (1, 2):
+        with (tmp_path / "events").open("a") as events:
+            events.writelines(json.dumps(row | {"host": f"应用 {n}"}) + "\n" for n in range(1, 41))
+        before = bundle._read_by_host.cache_info().misses
+        assert [bundle.heard(tmp_path, n)[0] for n in range(1, 41)] == [["写：ok"] * turn] * 40
+        assert bundle._read_by_host.cache_info().misses == before + 1
+
+
 @pytest.mark.slow
 @pytest.mark.served
 @pytest.mark.django_db(transaction=True)

@@ -27,6 +27,11 @@ def fingerprint(key: str) -> str:
     return "SHA256:" + base64.b64encode(sha256(blob).digest()).decode().rstrip("=")
 
 
+def alias(address: str, port: int) -> str:
+    """How known_hosts names a host: `address`, or `[address]:port` away from port 22."""
+    return address if port == 22 else f"[{address}]:{port}"
+
+
 def read_key(pasted: str, address: str, port: int) -> str:
     """`type base64` of a line of known_hosts, of ssh-keyscan or of a .pub file; raises Refused.
 
@@ -74,7 +79,7 @@ def _check(key: str) -> None:
 
 def _check_names(named: str, address: str, port: int) -> None:
     """The first field of a line of known_hosts, plain or hashed, is this host's."""
-    own = address if port == 22 else f"[{address}]:{port}"
+    own = alias(address, port)
     if named.startswith("|1|"):
         if not _is_hash_of(named, own):
             raise _wrong(_("这行密钥是别的主机的，不是 %(host)s 的") % {"host": own})

@@ -3,13 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-
-def alias(entry: Mapping[str, Any]) -> str:
-    """How known_hosts names a host of the orders: `address`, or `[address]:port`."""
-    port = int(entry.get("port") or 22)
-    return str(entry["address"]) if port == 22 else f"[{entry['address']}]:{port}"
+from weilu.systems.keys import alias
 
 
 def known_hosts(entries: Iterable[Mapping[str, Any]]) -> str:
     """A known_hosts file that holds exactly the pinned keys of these hosts (`address`, `port`, `key`)."""
-    return "".join(f"{alias(one)} {one['key']}\n" for one in entries)
+    return "".join(f"{alias(str(one['address']), int(one.get('port') or 22))} {one['key']}\n" for one in entries)

@@ -6,6 +6,7 @@ that takes over raises it, and what an older sandbox still sends is refused ther
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +73,16 @@ def plays(folder: Path) -> bool:
 def heard(folder: Path, ordinal: int) -> tuple[list[str], dict[str, Any]]:
     """The lines about one host so far, and how it ended once the sandbox is over: `{"ok", "sentence", "would"}`."""
     name = json.loads((folder / NAMES).read_text())[str(ordinal)]
-    rows = [row for row in sandbox.told(folder) if row.get("host") == name and row.get("task")]
+    over = sandbox.outcome(folder)  # before what was told: with the end, all of it is there
+    mine = _told_by_host(folder).get(name, [])
+    rows = [row for row in mine if row.get("task")]
     lines = [line for row in rows for line in _lines(row)]
-    over = sandbox.outcome(folder)
     if not over:
         return lines, {}
     if over.get("why"):
         what = BEYOND.get(str(over["why"]), str(over["why"]))
         return lines, {"ok": False, "sentence": _("剧本超过%(what)s的限制，已结束") % {"what": _(what)}}
-    counts = next((row.get("counts") for row in sandbox.told(folder) if _sums_up(row, name)), None)
+    counts = next((row.get("counts") for row in mine if row.get("state") == "sum"), None)
     if not isinstance(counts, dict):
         return lines, {"ok": False, "sentence": _("剧本没有在这台主机上执行完")}
     if counts.get("failures") != 0 or counts.get("unreachable") != 0:  # what a rescue caught is no failure
@@ -91,8 +93,21 @@ def heard(folder: Path, ordinal: int) -> tuple[list[str], dict[str, Any]]:
     return lines, {"ok": True, "sentence": "", "would": changed}
 
 
-def _sums_up(row: dict[str, Any], name: str) -> bool:
-    return row.get("host") == name and row.get("state") == "sum"
+def _told_by_host(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """What the sandbox told of each host; read once for all hosts of a turn, or a large batch outlasts the lease."""
+    try:
+        at = (folder / "events").stat()
+    except FileNotFoundError:
+        return {}
+    return _read_by_host(folder, at.st_size, at.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read_by_host(folder: Path, _size: int, _written: int) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in sandbox.told(folder):
+        found.setdefault(str(row.get("host")), []).append(row)
+    return found
 
 
 def _lines(row: dict[str, Any]) -> list[str]:
