@@ -80,8 +80,8 @@ def simulated(order: Order, version: str) -> list[str]:
     name = order.options["name"]
     code, said = told_by(["apt-get", "-s", *OPTIONS, "install", f"{name}={version}"], 120)
     if code != 0:
-        lines = said.strip().splitlines()  # none where apt was killed
-        raise Failed(f"试算不成：{lines[-1][:200] if lines else code}", untouched=True)
+        said = said.strip() or str(code)  # apt that was killed says nothing
+        raise Failed(f"试算不成：{said.splitlines()[-1][:200]}", untouched=True)
     return [line for line in said.splitlines() if line.startswith(("Inst ", "Remv "))]
 
 
