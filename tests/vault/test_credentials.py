@@ -18,8 +18,10 @@ from tests.cast import Cast
 from tests.support.unchanged import Refusal, refusal_of
 from tests.vault.conftest import made_up_private, make_key, make_place, pem, staged
 from weilu.demo import make_host
+from weilu.evidence.models import Staged
 from weilu.kernel.refused import Refused
 from weilu.systems.keys import fingerprint
+from weilu.systems.models import HostEvent
 from weilu.vault import keys, material
 from weilu.vault.actions import add_credential, grant_access, retire_credential, revoke_access
 from weilu.vault.models import Access, Credential
@@ -201,6 +203,16 @@ def test_a_retired_credential_opens_nothing_and_its_content_is_gone(vault: Cast)
     assert refusal_of(lambda: retire_credential(vault.zheng, credential)) == again
     assert refusal_of(lambda: grant_access(vault.zheng, credential, group=group)) == again
     assert make_key(vault, credential.name).name == credential.name  # the name is free again
+
+
+def test_a_host_s_history_says_that_the_credential_of_its_own_was_retired(vault: Cast):
+    credential, host = make_key(vault), make_host(make_place(vault))
+    grant_access(vault.zheng, credential, host=host)
+    retire_credential(vault.zheng, credential)
+    told = [(one.kind, one.data, one.ref) for one in HostEvent.objects.filter(host=host).order_by("id")]
+    refs = list(Staged.objects.filter(kind="vault.credential_retired").values_list("ref", flat=True))
+    assert [kind for kind, _data, _ref in told] == ["vault.access_given", "vault.access_taken"]
+    assert told[-1] == ("vault.access_taken", {"key": credential.name}, refs[0])
 
 
 def test_a_place_has_one_credential_of_a_kind_and_a_new_one_takes_its_place(vault: Cast):

@@ -53,11 +53,14 @@ ACTIONS["vault.add_credential"] = add_credential
 def retire_credential(by: Person, credential: Credential) -> Credential:
     """Let it open nothing any more; its sealed content is wiped, only name and public half stay on record."""
     found = _locked(by, credential)
-    places = [_place(one) for one in found.accesses.select_related("host", "group__environment__system")]
+    opened = list(found.accesses.select_related("host", "group__environment__system").order_by("id"))
     found.accesses.all().delete()
     found.sealed, found.retired_by, found.retired_at = b"", by, now()
     found.save(update_fields=["sealed", "retired_by", "retired_at"])
-    stage("vault.credential_retired", _facts(found) | {"opened": places}, actor=by.actor, org=found.owner.code)
+    data = _facts(found) | {"opened": [_place(one) for one in opened]}
+    ref = stage("vault.credential_retired", data, actor=by.actor, org=found.owner.code)
+    for host in [one.host for one in opened if one.host is not None]:
+        tell_of(host, "vault.access_taken", {"key": found.name}, by.actor, ref)
     return found
 
 
