@@ -1,6 +1,7 @@
 """The pages of a change about hosts: asked for, written without JavaScript, read, rehearsed; hidden from strangers."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.cast import Cast, make_environment, make_group, make_host
 from tests.changes.host_steps import approve, designed, host_plan, host_plan_fields, keep
 from tests.changes.steps import item_of, signed_in
+from tests.support.unchanged import every_row
 from weilu.changes import host_forms
 from weilu.changes.actions import order_upgrade
 from weilu.changes.host_plan import hosts_of, rehearse_hosts
@@ -78,6 +80,15 @@ def value_of(page: str, name: str) -> list[str]:
     ]  # fmt: skip
 
 
+def wrong_at(page: str) -> dict[str, str]:
+    """What is said to be wrong, by the entry under which it stands."""
+    fields = lxml.html.fromstring(page).xpath("//*[contains(@class, 'has-wrong')]")
+    return {
+        field.xpath(".//*[@aria-invalid]/@name")[0]: field.xpath("string(.//*[@class='wrong']/span)").strip()
+        for field in fields
+    }  # fmt: skip
+
+
 def test_somebody_asks_for_a_change_of_a_system_s_hosts(cast, system):
     wang = signed_in(cast.wang)
     page = wang.get("/changes/new").content.decode()
@@ -131,13 +142,54 @@ def test_what_is_wrong_stands_at_its_step_and_everything_typed_comes_back(chen, 
     answer = post(chen, change, "submit", **{"s1-version": "坏 版本"})
     page = answer.content.decode()
     assert answer.status_code == 422
-    place = page.index('id="step-1"')
-    assert "第 1 步：版本写得不对：坏 版本" in page[place : page.index("</fieldset>", place)]
+    assert wrong_at(page) == {"s1-version": "第 1 步：版本写得不对：坏 版本"}
     assert value_of(page, "s1-version") == ["坏 版本"]
     assert value_of(page, "no_backup") == ["随时可退"]
     answer = post(chen, change, "submit", window_to="")
     assert answer.status_code == 422
     assert "窗口结束没有填写。填好后再提交" in answer.content.decode()
+
+
+SCRIPT = {
+    "s1-kind": "script", "s1-title": "清缓存", "s1-seconds": "60", "s1-crash": "ask", "s1-file": "", "s1-probe": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("over", "entry", "words"),
+    [
+        ({"s1-title": " "}, "s1-title", "第 1 步的名称没有填写。填好后再提交"),
+        ({"s1-name": "坏 包"}, "s1-name", "第 1 步：软件包写得不对：坏 包"),
+        ({"s1-seconds": "0"}, "s1-seconds", "第 1 步：时限应是 1 秒到 12 小时"),
+        (SCRIPT, "s1-file", "第 1 步：没有选文件"),
+        ({"s1-kind": "http", "s1-port": "0", "s1-path": "/"}, "s1-port", "第 1 步：端口应是 1 到 65535"),
+        (
+            {"s1-kind": "http", "s1-port": "80", "s1-path": "/", "s1-status": "7"}, "s1-status",
+            "第 1 步的应答码应是 100 到 599",
+        ),
+        ({"s1-kind": "manual", "s1-words": ""}, "s1-words", "第 1 步的要人做什么没有填写。填好后再提交"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_step_stands_under_its_own_entry_which_has_the_cursor(chen, change, over, entry, words):
+    answer = post(chen, change, "submit", **over)
+    page = answer.content.decode()
+    assert (answer.status_code, wrong_at(page)) == (422, {entry: words})
+    assert lxml.html.fromstring(page).xpath("//*[@autofocus]/@name") == [entry]
+    assert not PlanVersion.objects.exists()
+
+
+def test_what_is_wrong_with_the_script_that_probes_or_undoes_stands_at_that_script(cast, chen, change):
+    kept = keep(cast, change, "echo 1\n")
+    for over, entry, words in (
+        ({"s1-probe_arguments": "\x01"}, "s1-probe_arguments", "第 1 步：参数里有不能用的字符，或太多"),
+        ({"s1-back_environment": "PATH=/x"}, "s1-back_environment", "第 1 步：变量名写得不对：PATH"),
+        ({"s1-back_environment": "LEVEL"}, "s1-back_environment", "第 1 步：变量「LEVEL」应写成 名称=值"),
+    ):
+        script = SCRIPT | {"s1-file": kept, "s1-probe": kept, "s1-back_file": kept} | over
+        page = post(chen, change, "submit", **script).content.decode()
+        assert wrong_at(page) == {entry: words}
+        assert lxml.html.fromstring(page).xpath("//details[contains(@class, 'more')]/@open") == [""]
+    assert not PlanVersion.objects.exists()
 
 
 def test_an_upload_is_kept_even_when_the_plan_is_refused(chen, change):
@@ -334,6 +386,12 @@ def test_what_a_rehearsal_found_cannot_go_back_stands_in_red_and_secrets_are_mas
     assert "planted-0123456789" not in page
 
 
+def mends(page: str) -> list[str]:
+    """Who can open what is closed at the start, and how."""
+    found = lxml.html.fromstring(page).xpath("//*[contains(@class, 'starts')]//*[@class='mend']")
+    return [words for one in found if (words := " ".join(one.text_content().split())).startswith("谁能办")]
+
+
 def test_the_start_says_what_is_missing_and_opens_when_nothing_is(cast, chen, change):
     host_plan(cast, change)
     approve(cast, change)
@@ -341,11 +399,13 @@ def test_the_start_says_what_is_missing_and_opens_when_nothing_is(cast, chen, ch
     page = chen.get(url).content.decode()
     assert "开始执行：还差 1 项" in page
     assert "这一版方案还没有演练通过，不能执行。先演练" in page
+    assert mends(page) == ["谁能办 陈航：演练这一版方案"]
     rehearsed(cast, change)
     assert "开始执行：还差" not in chen.get(url).content.decode()
     Host.objects.filter(name="app-02").update(key="ssh-ed25519 AAAA")
     page = chen.get(url).content.decode()
     assert "主机「app-02」的登记在批准之后改动过（主机密钥）。重新提交方案" in page
+    assert mends(page) == ["谁能办 陈航：按现在的登记重新提交方案"]
     assert "开始执行：还差 1 项" in page
 
 
@@ -357,11 +417,17 @@ def test_the_button_rehearses_and_leads_to_the_run(cast, chen, change):
     assert (answer.headers["Location"], run.purpose) == (f"/runs/{run.uid}/", "rehearse")
 
 
-def test_somebody_of_another_vendor_sees_nothing_of_it(cast, change):
-    sun = signed_in(cast.sun)
-    uid = change.item.uid
-    assert [sun.get(f"/changes/{uid}/plan").status_code, sun.post(f"/changes/{uid}/rehearse").status_code] == [404, 404]
-    assert sun.post(f"/changes/{uid}/plan", {"do": "submit"}).status_code == 404
+@pytest.mark.parametrize("who", ["sun", "he"])
+def test_somebody_of_another_vendor_or_customer_sees_nothing_of_it(cast, change, who):
+    client, url = signed_in(getattr(cast, who)), f"/changes/{change.item.uid}"
+    host_plan(cast, change)
+    before = every_row()
+    answers = [
+        client.get(f"{url}/plan"), client.post(f"{url}/plan", typed(change, "submit")), client.get(f"{url}/compare"),
+        client.post(f"{url}/rehearse", {"turn": str(item_of(change).turn)}),
+    ]  # fmt: skip
+    assert [one.status_code for one in answers] == [404] * 4
+    assert every_row() == before
 
 
 def test_the_page_asks_as_often_for_three_hosts_and_steps_as_for_one(cast, chen, change):
@@ -385,3 +451,16 @@ def test_the_page_asks_as_often_for_three_hosts_and_steps_as_for_one(cast, chen,
     host_plan(cast, change, steps=[step] * 3)
     rehearsed(cast, change)
     assert asked(lambda: chen.get(url)) == one
+
+
+@pytest.mark.parametrize("do", ["", "add-service", "up-1", "drop-1", "time"])
+def test_one_press_of_a_button_asks_nothing_twice(cast, chen, change, system, do):
+    other = designed(cast, system)
+    host_plan(cast, other)  # what stands in the way is on the page
+    url, given = f"/changes/{change.item.uid}/plan", typed(change, do)
+    with CaptureQueriesContext(connection) as seen:
+        answer = chen.post(url, given) if do else chen.get(url)
+    asked = Counter(one["sql"] for one in seen if one["sql"].startswith("SELECT"))
+    assert answer.status_code == 200
+    assert ("同一系统已有安排" in answer.content.decode()) == bool(do)
+    assert [sql for sql, number in asked.items() if number > 1] == []

@@ -10,7 +10,7 @@ from tests.changes.host_steps import ANSWERS, UPGRADE, approve, designed, host_p
 from tests.changes.steps import item_of, signed_in
 from tests.support.unchanged import Refusal, refusal_of
 from weilu.changes.actions import order_upgrade, submit_plan
-from weilu.changes.host_plan import hosts_of, orders_of, rehearse_hosts
+from weilu.changes.host_plan import LARGEST, MOST_FILES, hosts_of, keep_plan_file, orders_of, rehearse_hosts
 from weilu.changes.models import Change, PlanFile
 from weilu.changes.plan import lines
 from weilu.execution.fleet import attempt
@@ -123,12 +123,12 @@ def test_two_versions_differ_in_the_lines_that_changed(cast, change):
         ({"hosts": []}, Refusal("没有选主机。选至少一台", "", "hosts")),
         ({"hosts": ["x"]}, Refusal("有 1 台主机不是这个系统的，或已停用", "", "hosts")),
         ({"steps": []}, Refusal("步骤应有 1 到 40 步", "", "steps")),
-        ({"steps": [UPGRADE | {"title": " "}]}, Refusal("第 1 步的名称没有填写。填好后再提交", "", "step-1")),
+        ({"steps": [UPGRADE | {"title": " "}]}, Refusal("第 1 步的名称没有填写。填好后再提交", "", "step-1-title")),
         (
             {"steps": [UPGRADE, UPGRADE | {"with": {"name": "坏 包", "version": "1"}}]},
-            Refusal("第 2 步：软件包写得不对：坏 包", "", "step-2"),
+            Refusal("第 2 步：软件包写得不对：坏 包", "", "step-2-name"),
         ),
-        ({"steps": [UPGRADE | {"seconds": 0}]}, Refusal("第 1 步：时限应是 1 秒到 12 小时", "", "step-1")),
+        ({"steps": [UPGRADE | {"seconds": 0}]}, Refusal("第 1 步：时限应是 1 秒到 12 小时", "", "step-1-seconds")),
         ({"steps": [UPGRADE | {"kind": "x"}]}, Refusal("第 1 步：没有这种步骤", "", "step-1")),
         ({"then": ["50%"]}, Refusal("主机「app-03」不在任何批次里。最后一批写到 100%", "", "batches")),
         ({"then": ["half"]}, Refusal("批次写得不对：half。写百分比或主机组", "", "batches")),
@@ -156,7 +156,7 @@ def test_what_no_host_could_be_given_is_refused_at_its_entry(cast, change, over,
 def test_a_signature_that_nobody_but_the_engineer_could_give_is_not_planned(cast, change):
     sign = {"kind": "signature", "title": "签", "seconds": 60, "crash": "ask", "back": None}
     told = refused(cast, change, steps=[UPGRADE, sign | {"with": {"words": "看过"}}])
-    assert told == Refusal("第 2 步等的签名，除了您没有人能签。换一个角色，或先给别人这个角色", "", "steps")
+    assert told == Refusal("第 2 步等的签名，除了您没有人能签。换一个角色，或先给别人这个角色", "", "step-2-role")
     kept = host_plan(cast, change, steps=[UPGRADE, sign | {"with": {"words": "看过", "role": "security_office"}}])
     assert [step["kind"] for step in kept.content["orders"]["steps"]] == ["package", "signature"]
 
@@ -179,11 +179,22 @@ def test_a_step_takes_only_files_that_were_kept_for_this_change(cast, change, sy
     other = designed(cast, system)
     foreign = keep(cast, other, "echo 别的变更\n")
     step = SCRIPT | {"with": {"sha256": foreign}, "back": None}
-    assert refused(cast, change, steps=[step]) == Refusal("第 1 步：没有选文件", "", "step-1")
+    assert refused(cast, change, steps=[step]) == Refusal("第 1 步：没有选文件", "", "step-1-file")
     assert PlanFile.objects.filter(change=change).count() == 0
 
 
-def test_files_are_kept_once_within_limits_and_by_the_engineer_only(cast, change):
+def test_a_file_more_or_larger_than_a_plan_may_have_is_refused(cast, change):
+    told = refusal_of(lambda: keep_plan_file(cast.chen, change, data=bytes(LARGEST + 1), name="大.sh"))
+    assert told == Refusal("「大.sh」超过 50 MB。换一个小的", "", "file")
+    for number in range(MOST_FILES):
+        keep(cast, change, f"echo {number}\n", f"{number}.sh")
+    told = refusal_of(lambda: keep(cast, change, "echo 再来\n"))
+    assert told == Refusal(f"方案文件最多 {MOST_FILES} 个", "", "file")
+    assert PlanFile.objects.filter(change=change).count() == MOST_FILES
+    keep(cast, change, "echo 0\n")  # one that is there already is no file more
+
+
+def test_files_are_kept_once_and_by_the_engineer_only(cast, change):
     first = keep(cast, change, "echo 1\n")
     assert keep(cast, change, "echo 1\n", "别名.sh") == first
     assert list(PlanFile.objects.values_list("name", flat=True)) == ["脚本.sh"]

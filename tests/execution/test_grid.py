@@ -8,13 +8,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import Cast
-from tests.execution.fleet_pages import page_of, rows_of, signed_in
+from tests.execution.fleet_pages import bars_of, ends_of, page_of, rows_of, signed_in, tags_of
 from tests.execution.fleet_rows import (
+    make_asking,
     make_fleet,
     make_journal,
     make_middle,
     make_rehearsal,
     make_steps,
+    make_stuck,
     make_waiting,
     say,
     settle,
@@ -22,9 +24,10 @@ from tests.execution.fleet_rows import (
 )
 from tests.execution.test_pages import make_run
 from weilu.evidence.reach import blank
+from weilu.execution.clocks import clock
 from weilu.execution.grid import reading
 from weilu.execution.masking import known_secrets
-from weilu.execution.models import Run
+from weilu.execution.models import Cell, Run
 from weilu.kernel.times import now
 
 pytestmark = pytest.mark.django_db
@@ -189,11 +192,53 @@ def test_bad_addresses_are_answered_as_such(cast: Cast) -> None:
     assert client.get(f"/runs/{run.uid}/log?host=99").status_code == 404
 
 
+@pytest.mark.parametrize("who", ["sun", "he"])
 @pytest.mark.parametrize("tail", ["", "grid", "log"])
-def test_another_vendors_person_finds_no_run(cast: Cast, tail: str) -> None:
-    run = make_middle(cast)
-    assert signed_in(cast.sun).get(f"/runs/{run.uid}/{tail}").status_code == 404
-    assert run.number not in signed_in(cast.sun).get("/runs/").content.decode()
+def test_a_person_of_another_vendor_or_customer_finds_no_run(cast: Cast, tail: str, who: str) -> None:
+    run, client = make_middle(cast), signed_in(getattr(cast, who))
+    assert client.get(f"/runs/{run.uid}/{tail}").status_code == 404
+    assert run.number not in client.get("/runs/").content.decode()
+
+
+def test_who_waits_is_said_with_since_when_and_in_the_colour_of_what_needs_a_person(cast: Cast) -> None:
+    run = make_asking(cast)
+    at = now() - timedelta(minutes=30)
+    Cell.objects.filter(step__run=run, state="asks").update(ended_at=at)
+    page = page_of(cast, run)
+    assert ends_of(page) == [("act", ""), ("watch", said := f"待判断，{clock(at)} 起"), ("watch", said)]
+    assert bars_of(page) == [("66", "0", "33", "0")]
+    assert f"今天 {clock(at)}</time> 起" in page.partition('id="grid-waiting"')[2].partition('id="grid-top"')[0]
+
+
+@pytest.mark.parametrize(("kind", "word"), [("manual", "等人做"), ("signature", "等签名")])
+def test_hosts_that_wait_for_peoples_work_say_since_when(cast: Cast, kind: str, word: str) -> None:
+    run = make_waiting(cast, kind)
+    at = now() - timedelta(minutes=30)
+    run.steps.filter(key="s2").update(started_at=at)
+    page = page_of(cast, run)
+    assert ends_of(page) == [("watch", f"{word}，{clock(at)} 起")] * 2
+    assert f"今天 {clock(at)}</time> 起" in page.partition('id="grid-waiting"')[2].partition('id="grid-top"')[0]
+
+
+def test_a_run_that_waits_for_a_worker_says_since_when(cast: Cast) -> None:
+    run = make_fleet(cast)
+    assert f"在等工作机，{clock(run.ordered_at)} 起" in page_of(cast, run)
+
+
+def test_a_rehearsal_has_no_last_moment_to_decide_on_going_back(cast: Cast) -> None:
+    run = make_fleet(cast, (2,), state="running", purpose="rehearse")
+    Run.objects.filter(id=run.id).update(started_at=now())
+    assert "决定回退" not in page_of(cast, run)
+    assert "决定回退" in page_of(cast, make_middle(cast))
+
+
+def test_every_state_of_a_batch_is_a_sign_beside_its_word(cast: Cast) -> None:
+    heads = re.findall(r'<tr id="batch-\d+".*?</tr>', page_of(cast, make_stuck(cast)), re.DOTALL)
+    assert [tags_of(head) for head in heads] == [
+        [("watch", "已回退")],
+        [("refused", "1 台未能回退")],
+        [("idle", "没有执行")],
+    ]
 
 
 def texts(answer: object) -> list[str]:
@@ -297,14 +342,16 @@ def test_a_page_asks_as_much_for_fifty_hosts_as_for_one(cast: Cast, path: str) -
 
 
 def test_a_page_has_a_hundred_hosts_and_goes_on_by_key(cast: Cast) -> None:
-    run = make_fleet(cast, (2, 103), make_steps(("备份",)), state="running")
+    more = 5
+    size = reading.PAGE + more
+    run = make_fleet(cast, (2, size - 2), make_steps(("备份",)), state="running")
     settle_all(run, 1)
     page = page_of(cast, run)
     assert list(rows_of(page)) == list(range(1, reading.PAGE + 1))
-    assert 'href="?show=&amp;from=2.100"' in page
-    assert list(rows_of(page_of(cast, run, "?from=2.100"))) == list(range(101, 106))
-    assert "2/105 步" in page
-    assert "105" in page
+    assert f'href="?show=&amp;from=2.{reading.PAGE}"' in page
+    rest = rows_of(page_of(cast, run, f"?from=2.{reading.PAGE}"))
+    assert list(rest) == list(range(reading.PAGE + 1, size + 1))
+    assert f"2/{size} 步" in page
 
 
 def test_what_is_left_is_reckoned_from_what_steps_have_taken(cast: Cast) -> None:

@@ -20,6 +20,7 @@ from tests.execution.fleet_rows import (
 )
 from tests.support.unchanged import every_row
 from weilu.evidence.models import Staged
+from weilu.execution.fleet.rules import MOST_FILES
 from weilu.execution.models import Run
 from weilu.kernel.times import now
 from weilu.process.models import WorkItem
@@ -192,9 +193,10 @@ def test_work_done_by_hand_is_confirmed_with_words_and_a_file(cast: Cast) -> Non
     assert "附上能看出做过的文件，例如截图或记录" in page
     assert "已摘下两台</textarea>" in page
 
-    files = [SimpleUploadedFile(f"{n}.txt", b"x") for n in range(6)]
+    assert f"最多 {MOST_FILES} 个" in page
+    files = [SimpleUploadedFile(f"{n}.txt", b"x") for n in range(MOST_FILES + 1)]
     page = refused(lambda: post(cast.chen, run, "manual", words="已摘下两台", files=files))
-    assert "证据文件有 6 个，最多 5 个" in page
+    assert f"证据文件有 {MOST_FILES + 1} 个，最多 {MOST_FILES} 个" in page
     assert "文件要重新选" in page
 
     given = SimpleUploadedFile("截图.txt", "已摘下".encode())

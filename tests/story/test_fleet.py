@@ -71,6 +71,7 @@ def test_a_faulty_host_stops_the_run_it_goes_back_and_both_sides_sign(
         sign(cast, "chenhang", path, "已回退，先查 host-3 的软件源。", button="实施完成并签名")
         assert "网上预约平台维护未成功，已恢复原样" in main_of(cast.open("lijianguo", "/inbox/"))
         feed_back(cast, STORY, path)
+        read_the_sheet(cast, path)
         sign_the_sheet(cast, path)
         assert [one for one in cast.troubles if "422" not in one] == []  # the slip in the plan
         browser.close()
@@ -154,6 +155,47 @@ def carry_out(cast: Cast, path: str) -> None:
     with page.expect_navigation():
         page.locator("form[action*='/acts/back'] button").click()
     ended(page, "已回退")
+
+
+def read_the_sheet(cast: Cast, path: str) -> None:
+    """What the sheet says before it is signed: every host with its end, the one that failed and why, the way back."""
+    page = cast.open("wangmin", path)
+    page = cast.open("wangmin", str(page.locator("main a[href*='/sheets/']").first.get_attribute("href")))
+    paper = page.locator("article.paper")
+    done = [
+        re.sub("SHA-256 [0-9a-f]{12}|JZ-R-[0-9]{4}", "…", line) for line in paper.locator("ol li").all_inner_texts()
+    ]
+    assert done == [
+        "按批准的方案（…）执行，编号 …-0002，4 台主机。",
+        "执行前在这些主机上演练通过。没有另做备份：只换一个软件包，随时可退。",
+        "金丝雀 1 台。已回退 1 台：host-1。",
+        "第 1 批 3 台。已回退 2 台：host-2、host-4；失败，未改变 1 台：host-3。",
+    ]
+    steps, tests = (cells_of(table) for table in paper.locator("table.paper-steps").all()[:2])
+    assert [(title, host, result) for _n, title, host, _at, _took, result, _digest in steps] == [
+        ("开始前核对", "", "成功"),
+        ("金丝雀：升级 jzhello", "host-1", "成功"),
+        ("金丝雀：应答新版本", "host-1", "成功"),
+        ("第 1 批：升级 jzhello", "3 台", "成功 2，失败 1"),
+        ("第 1 批：应答新版本", "2 台", "成功"),
+        ("第 1 批：回退：升级 jzhello", "2 台", "成功"),
+        ("金丝雀：回退：升级 jzhello", "host-1", "成功"),
+        ("金丝雀主机", "host-1", "已回退"),
+        ("第 1 批主机", "host-2", "已回退"),
+        ("第 1 批主机", "host-3", "失败，未改变"),
+        ("第 1 批主机", "host-4", "已回退"),
+    ]
+    assert tests == [["1", "验收：应答新版本", "部分检查"]]
+    assert paper.locator("h3:has-text('六、遗留问题') + .paper-prose").inner_text().split("\n") == [
+        "失败，未改变：host-3：软件源里没有 jzhello 1.1.0",
+        "已恢复原样的 3 台：host-1、host-2、host-4",
+        "原因：先查明 host-3 的原因",
+        "原因查明后另行变更。",
+    ]
+
+
+def cells_of(table: Any) -> list[list[str]]:
+    return [row.locator("td").all_inner_texts() for row in table.locator("tbody tr").all()]
 
 
 def ended(page: Any, state: str) -> None:

@@ -58,7 +58,7 @@ class People(BaseUserManager["Person"]):
         """People with their organisation: whoever is named is named with it."""
         return super().get_queryset().select_related("organisation")
 
-    def holding(self, role: str, owner: Organisation, at: datetime | None = None) -> models.QuerySet[Person]:
+    def holding(self, role: str, owner: Organisation | int, at: datetime | None = None) -> models.QuerySet[Person]:
         """Active people who hold `role` towards the customer `owner` at the instant `at`."""
         at = at or now()
         return (
@@ -97,6 +97,10 @@ class Person(AbstractBaseUser):
     def actor(self) -> str:
         """The name under which evidence records what this person did."""
         return f"{self.name} <{self.username}@{self.organisation.code}>"
+
+    def holds(self, role: str, owner: Organisation | int) -> bool:
+        """Whether this person is active and holds the role towards the customer now, as the database has it."""
+        return type(self).objects.holding(role, owner).filter(id=self.id).exists()
 
     @cached_property
     def owner_ids(self) -> frozenset[int]:

@@ -17,7 +17,7 @@ from weilu.planning import actions, exceptions, rules
 from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.planning.moving import move_booking as move
 from weilu.planning.moving import why_not_move
-from weilu.planning.queries import conflicts, free_slots
+from weilu.planning.queries import conflicts_and_slots
 from weilu.process.models import WorkItem
 from weilu.systems.models import System
 
@@ -161,9 +161,8 @@ def booking(request: HttpRequest, uid: UUID, starts: AwareDatetime | None = None
     rules.check_years(begin)
     length = found.ends - found.starts
     hosts, people = list(found.hosts.all()), list(found.people.all())
-    met = conflicts(found.item, found.system, begin, begin + length, hosts, people, me)
-    minutes = int(length.total_seconds() // 60)
-    free = free_slots(found.system, minutes, hosts, people, now(), item=found.item)
+    wanted, minutes = rules.Span(begin, begin + length), int(length.total_seconds() // 60)
+    met, free = conflicts_and_slots(found.item, found.system, wanted, minutes, hosts, people, me)
     return _booking_data(found) | {
         "fixed": why_not_move(me, found),
         "conflicts": [

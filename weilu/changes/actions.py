@@ -268,7 +268,7 @@ def check_may_write_anew(by: Person, change: Change) -> None:
         raise Refused(_("现在不是写方案的时候"), rules.APPROVED_AS_IS)
     if acts_of(item).filter(subject=item.subject).exists():
         raise Refused(_("这一版方案已开始执行，不能再改。要改就先退回"), rules.APPROVED_AS_IS)
-    if not Person.objects.holding("engineer", item.owner).filter(id=by.id).exists():
+    if not by.holds("engineer", item.owner):
         raise Refused(_("改方案要由维护工程师办"), rules.APPROVED_AS_IS)
     rules.check_amended(wants_amendment(change, "design"), "design")
 

@@ -85,7 +85,7 @@ def _check_may_ask(by: Person, change: Change) -> None:
     item = change.item
     if item.kind not in AMENDED:
         raise Refused(_("这类工单不用变更申请"))
-    if by.id != item.requester_id and not Person.objects.holding("engineer", item.owner).filter(id=by.id).exists():
+    if by.id != item.requester_id and not by.holds("engineer", item.owner):
         raise Refused(_("变更申请由申请人或维护工程师提出"), rules.AMENDED_BY_REQUEST)
 
 

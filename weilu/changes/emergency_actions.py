@@ -65,7 +65,7 @@ def take_normal_way(by: Person, change: Change, *, turn: int, reason: str) -> Ch
     item = hold(change)
     if item.kind not in (STANDARD.key, EMERGENCY.key):
         raise Refused(_("这项变更已经走正常流程"))
-    engineer = Person.objects.holding("engineer", item.owner).filter(id=by.id).exists()
+    engineer = by.holds("engineer", item.owner)
     if by.id != item.requester_id and not engineer and not item.seats.filter(person=by, open=True).exists():
         raise Refused(_("改走正常流程由申请人、维护工程师或现在办理的人决定"))
     run = acts_of(item).order_by("id").first()

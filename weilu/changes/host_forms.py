@@ -180,7 +180,8 @@ def _script(n: int, row: Row, part: str, sha256: str = "") -> dict[str, Any]:
         name, sign, value = line.partition("=")
         if not sign:
             raise Refused(
-                _("第 %(n)d 步：变量「%(line)s」应写成 名称=值") % {"n": n, "line": line[:40]}, field=f"step-{n}"
+                _("第 %(n)d 步：变量「%(line)s」应写成 名称=值") % {"n": n, "line": line[:40]},
+                field=f"step-{n}-{part}environment",
             )
         names[name.strip()] = _unquoted(value)
     words = [_unquoted(line) for line in _lines(row[f"{part}arguments"])]

@@ -50,20 +50,20 @@ def _step(number: int, given: Mapping[str, Any]) -> fleet.Step:
     if given["kind"] not in fleet.KINDS:
         raise Refused(_("第 %(n)d 步：没有这种步骤") % {"n": number}, field=field)
     told = {
-        key: text.code(value, label + _("内容"), field=field, longest=500, required=False)
+        key: text.code(value, label + _("内容"), field=f"{field}-{key}", longest=500, required=False)
         if key in TEXTS else value
         for key, value in given["with"].items()
     }  # fmt: skip
     if given["kind"] in fleet.BY_PEOPLE:
-        told["words"] = text.prose(told.get("words"), label + _("要人做什么"), field=field, longest=2000)
+        told["words"] = text.prose(told.get("words"), label + _("要人做什么"), field=f"{field}-words", longest=2000)
         told["role"] = told.get("role") or "engineer" if given["kind"] == "signature" else ""
     if given["kind"] == "signature" and told["role"] not in ROLES:
-        raise Refused(_("第 %(n)d 步：没有这个角色") % {"n": number}, field=field)
+        raise Refused(_("第 %(n)d 步：没有这个角色") % {"n": number}, field=f"{field}-role")
     if given["kind"] == "http":
-        told = check_of(told, field, label)
+        told = check_of(told, field, label, by_entry=True)
     return {
         "key": f"s{number}", "kind": given["kind"],
-        "title": text.line(given.get("title"), label + _("名称"), field=field, longest=60),
+        "title": text.line(given.get("title"), label + _("名称"), field=f"{field}-title", longest=60),
         "with": _some(told), "back": _some(back) if isinstance(back, Mapping) else back, **_time_of(given),
     }  # fmt: skip
 
@@ -81,13 +81,17 @@ def _some(told: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in whole.items() if value not in ("", None, [], {})}
 
 
-def check_of(given: Mapping[str, Any], field: str, label: str) -> dict[str, Any]:
-    """An HTTP check of a step or of a batch, bounded."""
+def check_of(given: Mapping[str, Any], field: str, label: str, *, by_entry: bool = False) -> dict[str, Any]:
+    """An HTTP check of a step or of a batch, bounded; a step has a field for each entry."""
+
+    def of(entry: str) -> str:
+        return f"{field}-{entry}" if by_entry else field
+
     status = given.get("status") or 200
     if not isinstance(status, int) or not 100 <= status <= 599:
-        raise Refused(label + _("应答码应是 100 到 599"), field=field)
-    found = {"port": given.get("port"), "path": text.code(given.get("path"), label + _("路径"), field=field)}
-    found["expect"] = text.line(given.get("expect"), label + _("应含内容"), field=field, required=False)
+        raise Refused(label + _("应答码应是 100 到 599"), field=of("status"))
+    found = {"port": given.get("port"), "path": text.code(given.get("path"), label + _("路径"), field=of("path"))}
+    found["expect"] = text.line(given.get("expect"), label + _("应含内容"), field=of("expect"), required=False)
     return found | ({"status": status} if status != 200 else {})
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from weilu.accounts.models import Person
 from weilu.changes import host_forms, host_start, host_words
 from weilu.changes.forms import instant, whole
+from weilu.changes.gates import Mend
 from weilu.changes.host_fields import Entry, entries_of, kind_title
 from weilu.changes.host_plan import hosts_of
-from weilu.changes.kind_pages import is_engineer
 from weilu.changes.models import PlanVersion
 from weilu.changes.plan import is_on_hosts
 from weilu.changes.queries import ChangeView
@@ -25,11 +25,13 @@ from weilu.execution.masking import mask
 from weilu.execution.models import Cell, Run
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
-from weilu.planning.queries import Slot, conflicts, free_slots
+from weilu.planning.queries import Slot, conflicts_and_slots
+from weilu.planning.rules import Span
 from weilu.planning.telling import Conflict
 from weilu.process.rules import Gate
 from weilu.systems.keys import fingerprint
 from weilu.systems.models import Environment, Host, HostGroup
+from weilu.ui.about import Helper
 from weilu.ui.dates import window
 
 REPORTED = 200  # hosts of a rehearsal that the report reads; its run has all
@@ -56,6 +58,12 @@ class StepRow:
     asked: list[Asked]
     last: bool
     more: list[Asked]  # entries that are rarely written
+    wrong: bool  # something is wrong with the step that is no entry of it
+
+    @property
+    def marked(self) -> bool:
+        """Whether one of its entries is wrong, and takes the cursor."""
+        return any(one.wrong for one in (*self.asked, *self.more))
 
     @property
     def more_open(self) -> bool:
@@ -71,12 +79,14 @@ class GroupRow:
     hosts: list[Host] = field(default_factory=list)
 
 
-def form_part(found: ChangeView, given: host_forms.Typed, reader: Person, focus: int = 0) -> dict[str, Any]:
+def form_part(
+    found: ChangeView, given: host_forms.Typed, reader: Person, focus: int = 0, refused: Refused | None = None
+) -> dict[str, Any]:
     """What the form shows: hosts by group, steps with their entries, files kept, and when it could be done."""
     hosts = hosts_of(found.change.item)
     health = given["health"] + [dict.fromkeys(host_forms.CHECK, "") for _n in range(max(1, 2 - len(given["health"])))]
     return {
-        "typed": given | {"health": health}, "groups": _groups(hosts), "steps": list(_rows(given)),
+        "typed": given | {"health": health}, "groups": _groups(hosts), "steps": list(_rows(given, refused)),
         "kinds": [(kind, kind_title(kind)) for kind in orders.KINDS], "files": found.files, "focus": focus,
         "picked": len(host_forms.chosen(given, hosts)), "of_its_own": host_forms.of_its_own(given, hosts),
         **time_part(found, given, reader, hosts),
@@ -89,10 +99,9 @@ def time_part(
     """What stands in the way of the window that is typed, and the next times in which the work would fit (CHG-3)."""
     item, picked = found.change.item, host_forms.chosen(given, hosts)
     span = _span(given)
-    found_conflicts = conflicts(item, item.system, *span, picked, [reader], reader) if span else []
     minutes = int((span[1] - span[0]).total_seconds()) // 60 if span else _needed(given, picked)
-    slots = free_slots(item.system, minutes, picked, [reader], item=item)
-    return {"in_the_way": found_conflicts, "slots": [_offered(slot) for slot in slots]}
+    met, slots = conflicts_and_slots(item, item.system, span, minutes, picked, [reader], reader)
+    return {"in_the_way": met, "slots": [_offered(slot) for slot in slots]}
 
 
 def _offered(slot: Slot) -> tuple[str, str]:
@@ -102,12 +111,12 @@ def _offered(slot: Slot) -> tuple[str, str]:
     return f"{host_forms.local(slot.starts)}/{host_forms.local(slot.ends)}", words
 
 
-def _span(given: host_forms.Typed) -> tuple[datetime, datetime] | None:
+def _span(given: host_forms.Typed) -> Span | None:
     try:
         start, end = (instant(given[name], "", name) for name in ("window_from", "window_to"))
     except Refused:
         return None
-    return (start, end) if start < end <= start + timedelta(days=7) else None
+    return Span(start, end) if start < end <= start + timedelta(days=7) else None
 
 
 def _needed(given: host_forms.Typed, hosts: Sequence[Host]) -> int:
@@ -125,12 +134,18 @@ def _groups(hosts: Sequence[Host]) -> list[GroupRow]:
     return list(found.values())
 
 
-def _rows(given: host_forms.Typed) -> Iterator[StepRow]:
-    steps = given["steps"]
+def _rows(given: host_forms.Typed, refused: Refused | None) -> Iterator[StepRow]:
+    """The steps as typed; a refusal stands under the entry it names, or at its step where that has no such entry."""
+    steps, field = given["steps"], refused.field if refused else ""
     for n, row in enumerate(steps, start=1):
-        asked = [Asked(entry, f"s{n}-{entry.name}", row[entry.name]) for entry in entries_of(row["kind"])]
+        asked = [
+            Asked(entry, f"s{n}-{entry.name}", row[entry.name], field == f"step-{n}-{entry.name}")
+            for entry in entries_of(row["kind"])
+        ]
         usual, more = ([one for one in asked if one.entry.more == rare] for rare in (False, True))
-        yield StepRow(n, row["kind"], kind_title(row["kind"]), usual, n == len(steps), more)
+        mine = field == f"step-{n}" or field.startswith(f"step-{n}-")
+        wrong = mine and not any(one.wrong for one in asked)
+        yield StepRow(n, row["kind"], kind_title(row["kind"]), usual, n == len(steps), more, wrong)
 
 
 @dataclass(frozen=True)
@@ -256,7 +271,7 @@ def may_rehearse(found: ChangeView, reader: Person) -> bool:
         return False
     if any(run.live or (run.purpose == Run.Purpose.CARRY_OUT and run.subject == item.subject) for run in found.runs):
         return False
-    return is_engineer(reader, item.owner_id)
+    return reader.holds("engineer", item.owner_id)
 
 
 @dataclass(frozen=True)
@@ -267,11 +282,25 @@ class StartGate:
     gate: Gate
     help: str = ""
     clause: str = ""
+    mend: Mend | None = None  # who can open it, and how
 
 
 def start_gates(found: ChangeView, reader: Person) -> list[StartGate]:
     """What has to hold before the run is ordered; the act asks the same (`host_start.check_may_start`)."""
-    return [_gate(one) for one in host_start.asked(found.change.item, found.plans[0], reader)]
+    item = found.change.item
+    gates = [_gate(one) for one in host_start.asked(item, found.plans[0], reader)]
+    if all(one.gate.open for one in gates):
+        return gates
+    engineers = list(Person.objects.holding("engineer", item.owner).select_related("organisation"))
+    return [one if one.gate.open else replace(one, mend=_mend(one.gate.key, engineers)) for one in gates]
+
+
+def _mend(key: str, engineers: Sequence[Person]) -> Mend:
+    words = {
+        "rehearsal": _("演练这一版方案"), "window": _("改窗口或批次，重新送审"),
+        "hosts": _("按现在的登记重新提交方案"), "program": _("重新提交方案"), "time": _("改期，重新送审"),
+    }[key]  # fmt: skip
+    return Mend([Helper(one, words) for one in engineers], words)
 
 
 def _gate(one: host_start.Asked) -> StartGate:

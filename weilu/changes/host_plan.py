@@ -129,7 +129,7 @@ def _check_signers(item: WorkItem, told: Mapping[str, Any], by: Person) -> None:
         if step["kind"] != "signature" or Person.objects.holding(role, item.owner).exclude(id=by.id).exists():
             continue
         words = _("第 %(number)d 步等的签名，除了您没有人能签。换一个角色，或先给别人这个角色")
-        raise Refused(words % {"number": number}, field="steps")
+        raise Refused(words % {"number": number}, field=f"step-{number}-role")
 
 
 def put_forward_on_hosts(by: Person, change: Change, plan: HostPlan, hosts: Sequence[Host]) -> PlanVersion:
@@ -212,13 +212,14 @@ def _check(told: orders.Orders) -> None:
     """Raises Refused where a host could not be given these orders; what is wrong with a step belongs to its row."""
     known = {one["sha256"] for one in told["artefacts"]}
     for number, step in enumerate(told["steps"], start=1):
+        orders.check_step(number, step, known)
+        if step["kind"] != "bundle":
+            continue
         try:
-            orders.check_step(number, step, known)
-            if step["kind"] == "bundle":
-                names = frozenset(one["name"] for one in told["hosts"])
-                check_kept(step["with"]["sha256"], step["with"]["playbook"], names)
+            names = frozenset(one["name"] for one in told["hosts"])
+            check_kept(step["with"]["sha256"], step["with"]["playbook"], names)
         except Refused as problem:
-            raise Refused(problem.reason, problem.clause, help=problem.help, field=f"step-{number}") from None
+            raise Refused(problem.reason, problem.clause, help=problem.help, field=f"step-{number}-file") from None
     orders.check_orders(told)
     check_criteria_set(told)
 
@@ -236,5 +237,5 @@ def _check_time(item: WorkItem, start: datetime, end: datetime, hosts: Sequence[
 
 
 def _check_engineer(by: Person, item: WorkItem) -> None:
-    if not Person.objects.holding("engineer", item.owner).filter(id=by.id).exists():
+    if not by.holds("engineer", item.owner):
         raise Refused(_("主机方案由维护工程师写和演练"), rules.APPROVED_AS_IS)

@@ -15,7 +15,7 @@ from weilu.changes.host_words import named, step_words, without_back
 from weilu.execution.fleet import orders
 from weilu.execution.masking import mask
 from weilu.execution.models import Cell, Run, RunHost, RunStep
-from weilu.kernel.times import iso
+from weilu.kernel.times import iso, seconds_between
 from weilu.records.content import Step, Test
 
 MOST_ROWS = 900  # of steps and hosts on a sheet; with more, batches stand for their steps
@@ -212,7 +212,7 @@ def _together(run: Run, steps: Sequence[RunStep], states: Mapping[int, Counter[s
     return Step(
         title=f"{_batch(run, first.batch)}：{'回退' if back else '全部步骤'} {len(steps)} 步",
         host=f"{max(sum(states[step.id].values()) for step in steps)} 台", started_at=_at(min(started, default=None)),
-        seconds=_seconds(min(started, default=None), max(ended, default=None)), result=result, digest="",
+        seconds=seconds_between(min(started, default=None), max(ended, default=None)), result=result, digest="",
     )  # fmt: skip
 
 
@@ -272,7 +272,7 @@ def _step(run: Run, step: RunStep, count: Counter[str], name: str, ends: Sequenc
         name = mine[0]
     return Step(
         title=title, host=f"{total} 台" if total > 1 else name, started_at=_at(step.started_at),
-        seconds=_seconds(step.started_at, step.ended_at), result=result, digest=step.digest,
+        seconds=seconds_between(step.started_at, step.ended_at), result=result, digest=step.digest,
     )  # fmt: skip
 
 
@@ -284,8 +284,3 @@ def _host(run: Run, end: End) -> Step:
 
 def _at(instant: datetime | None) -> str:
     return iso(instant) if instant else ""
-
-
-def _seconds(start: datetime | None, end: datetime | None) -> int:
-    """Whole seconds between, rounded up, at least one; 0 where one is missing."""
-    return max(1, -(-int((end - start).total_seconds() * 1000) // 1000)) if start and end else 0

@@ -33,40 +33,47 @@ def plan(request: HttpRequest, uid: str) -> HttpResponse:
 def _written(request: HttpRequest, uid: str, found: ChangeView) -> HttpResponse:
     """One press of a button of the form: uploads are kept first, then the button does what it says."""
     given, do = host_forms.read(request.POST), request.POST.get("do", "")
+    kept = False
     try:
-        _keep_uploads(request, found.change, given)
+        kept = _keep_uploads(request, found.change, given)
         if do == SUBMIT:
             entries = host_forms.entries(given, host_plan.hosts_of(found.change.item))
             turn = forms.turn_of(request.POST)
-            kept = host_plan.submit_host_plan(reader(request), found.change, turn=turn, **entries)
-            words = {"number": found.change.item.number, "version": kept.number}
+            plan = host_plan.submit_host_plan(reader(request), found.change, turn=turn, **entries)
+            words = {"number": found.change.item.number, "version": plan.number}
             return on(request, found.change.item, _("已送审 %(number)s 方案第 %(version)d 版") % words)
     except Refused as problem:
         return _form(request, opened(request, uid), given, _row_of(problem), of_a_field(problem))
     focus = host_forms.change_rows(given["steps"], do)
     if do.startswith(SLOT):
         given["window_from"], _dash, given["window_to"] = do.removeprefix(SLOT).partition("/")
-    return _form(request, opened(request, uid), given, focus)
+    return _form(request, opened(request, uid) if kept else found, given, focus)
 
 
 def _row_of(problem: Refused) -> int:
     """The number of the step that a refusal belongs to; 0 for none."""
-    before, _dash, number = problem.field.partition("-")
-    return forms.whole(number) if before == "step" else 0
+    before, _dash, rest = problem.field.partition("-")
+    return forms.whole(rest.partition("-")[0]) if before == "step" else 0
 
 
-def _keep_uploads(request: HttpRequest, change: Change, given: host_forms.Typed) -> None:
-    """Keep what was chosen on the reader's machine, so that it is not lost whatever follows; the row names it."""
-    for n, entry, name in host_forms.uploads(given, list(request.FILES)):
+def _keep_uploads(request: HttpRequest, change: Change, given: host_forms.Typed) -> bool:
+    """Keep what was chosen on the reader's machine, so that it is not lost whatever follows; the row names it.
+
+    Whether there was anything to keep.
+    """
+    uploads = list(host_forms.uploads(given, list(request.FILES)))
+    for n, entry, name in uploads:
         upload = request.FILES[name]
         assert not isinstance(upload, list)  # noqa: S101
+        field = f"step-{n}-{entry}"
         if (upload.size or 0) > host_plan.LARGEST:
-            raise Refused(_("「%(name)s」超过 50 MB。换一个小的") % {"name": str(upload.name)[:80]}, field=f"step-{n}")
+            raise Refused(_("「%(name)s」超过 50 MB。换一个小的") % {"name": str(upload.name)[:80]}, field=field)
         try:
-            kept = host_plan.keep_plan_file(reader(request), change, data=upload.read(), name=str(upload.name or ""))
+            file = host_plan.keep_plan_file(reader(request), change, data=upload.read(), name=str(upload.name or ""))
         except Refused as problem:
-            raise Refused(problem.reason, problem.clause, help=problem.help, field=f"step-{n}") from None
-        given["steps"][n - 1][entry] = kept.sha256
+            raise Refused(problem.reason, problem.clause, help=problem.help, field=field) from None
+        given["steps"][n - 1][entry] = file.sha256
+    return bool(uploads)
 
 
 def _form(
@@ -77,7 +84,7 @@ def _form(
         refused = Refused(_("现在不是写方案的时候"), APPROVED_AS_IS)
     shown |= {"refused": refused}
     if shown["writes"] or refused:
-        shown |= host_pages.form_part(found, given, reader(request), focus)
+        shown |= host_pages.form_part(found, given, reader(request), focus, refused)
     return render(request, "changes/host-plan.html", shown, status=422 if refused else 200)
 
 

@@ -29,7 +29,7 @@ def kind_part(found: ChangeView, reader: Person) -> dict[str, Any]:
         for of in ("need", "design")
     )
     acts = approved or turned or bool(found.amendments)  # who the reader is matters only where there is something to do
-    concerned = acts and (item.requester_id == reader.id or is_engineer(reader, item.owner_id))
+    concerned = acts and (item.requester_id == reader.id or reader.holds("engineer", item.owner_id))
     return {
         "kind": item.kind, "template": found.template, "emergency": emergency, "amendments": found.amendments,
         "late": emergency is not None and emergency.done_at is None and emergency.due_at <= now(),
@@ -54,11 +54,6 @@ def in_force(template: PlanTemplate | None) -> bool:
 def _may_withdraw(template: PlanTemplate | None, found: ChangeView, reader: Person) -> bool:
     item = found.change.item
     return item.kind == TEMPLATE.key and in_force(template) and reader.may("templates.withdraw", item.owner_id)
-
-
-def is_engineer(person: Person, owner_id: int) -> bool:
-    """Whether `person` is engineer for this customer now."""
-    return person.holdings.in_force(now()).filter(owner=owner_id, role="engineer").exists()
 
 
 def left_of(found: ChangeView) -> list[AffectedDocument]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from weilu.changes.carried import acted, spent
 from weilu.changes.gates import Mend, mends
 from weilu.changes.host_pages import host_plan_view, may_rehearse, start_gates
 from weilu.changes.kind import STANDARD, TEMPLATE
-from weilu.changes.kind_pages import document_gates, is_engineer, kind_part
+from weilu.changes.kind_pages import document_gates, kind_part
 from weilu.changes.models import PlanVersion
 from weilu.changes.plan import is_template, lines
 from weilu.changes.planned import time_gates
@@ -73,9 +74,11 @@ class Compared:
         return max(0, self.changed + self.come + self.gone - shown)
 
 
-def compared(old: PlanVersion, new: PlanVersion, *, fold: bool = True) -> Compared:
-    """The wording of two plans, line by line."""
-    rows = diff.compare(lines(old.content), lines(new.content), fold=fold)
+def compared(
+    old: PlanVersion, new: PlanVersion, *, fold: bool = True, wording: Sequence[str] | None = None
+) -> Compared:
+    """The wording of two plans, line by line; `wording` is that of the new one, where it is known already."""
+    rows = diff.compare(lines(old.content), list(wording or lines(new.content)), fold=fold)
     first = diff.first_difference(rows)
     return Compared(old, new, rows, *diff.summary(rows), first)
 
@@ -83,14 +86,15 @@ def compared(old: PlanVersion, new: PlanVersion, *, fold: bool = True) -> Compar
 def change_page(found: ChangeView, reader: Person, old: int = 0) -> dict[str, Any]:
     """The page of a change; `old` is the version of the plan to compare the newest with, by default the one before."""
     moments = timeline(found.view)
+    wording = lines(found.plans[0].content) if found.plans else []
     gates = sorted([*time_gates(found, reader), *gate_lines(found)], key=lambda line: line[1].open)  # what fails first
     item = found.change.item
     return {
         "found": found, "change": found.change, "view": found.view, "item": item, "now": now(),
         "chart": draw(found.view), "near": neighbours(reader, item), "watching": watches(reader, item),
         "need": found.needs[0] if found.needs else None,
-        "plan": found.plans[0] if found.plans else None, "against": _against(found, old),
-        "plan_lines": lines(found.plans[0].content) if found.plans else [], "window": window_of(found),
+        "plan": found.plans[0] if found.plans else None, "against": _against(found, old, wording),
+        "plan_lines": wording, "window": window_of(found),
         "moments": moments, "chips": chips(moments), "seals": _seals(moments), "form": form_of(found),
         "form_words": form_words(form_of(found)), "gates": gates,
         "missing": sum(not gate.open for _title, gate, _mend in gates), "returned": _returned(found),
@@ -120,11 +124,11 @@ def gate_lines(found: ChangeView) -> list[tuple[str, Gate, Mend | None]]:
     return [*document_gates(found), *facts]
 
 
-def _against(found: ChangeView, old: int) -> Compared | None:
+def _against(found: ChangeView, old: int, wording: Sequence[str]) -> Compared | None:
     if len(found.plans) < 2:
         return None
     before = next((plan for plan in found.plans[1:] if plan.number == old), found.plans[1])
-    return compared(before, found.plans[0])
+    return compared(before, found.plans[0], wording=wording)
 
 
 def window_of(found: ChangeView) -> str:
@@ -209,7 +213,7 @@ def _writes(found: ChangeView, reader: Person) -> bool:
     last = len(view.flow.steps) if found.change.item.kind == TEMPLATE.key else view.flow.place("release")
     if not first < view.flow.place(view.step.key) <= last or _approved(found):
         return False
-    return is_engineer(reader, found.change.item.owner_id)
+    return reader.holds("engineer", found.change.item.owner_id)
 
 
 def _approved(found: ChangeView) -> bool:

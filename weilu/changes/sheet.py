@@ -12,7 +12,7 @@ from weilu.changes.kind import EMERGENCY
 from weilu.changes.models import Change
 from weilu.changes.plan import is_on_hosts
 from weilu.execution.models import Run, RunStep
-from weilu.kernel.times import iso
+from weilu.kernel.times import iso, seconds_between
 from weilu.process.models import Opinion, StepVisit
 from weilu.records.content import SheetContent, Step, Test, TimeLine
 
@@ -137,14 +137,11 @@ def _done(plan: dict[str, str], run: Run, went_well: bool) -> list[str]:
 
 
 def _step(run: Run, step: RunStep) -> Step:
-    seconds = 0
-    if step.started_at and step.ended_at:
-        seconds = max(1, -(-int((step.ended_at - step.started_at).total_seconds() * 1000) // 1000))
     return Step(
         title=step.title,
         host=run.place.host,
         started_at=iso(step.started_at) if step.started_at else "",
-        seconds=seconds,
+        seconds=seconds_between(step.started_at, step.ended_at),
         result=RESULTS.get(step.state, "未执行"),
         digest=step.digest,
     )

@@ -75,7 +75,7 @@ def submit_template(by: Person, change: Change, *, turn: int, plan: Mapping[str,
     if item.step == "design":
         check_turn(turn, item.turn)
     elif parse_flow(item.flow.source).place(item.step) > 0:
-        if not Person.objects.holding("engineer", item.owner).filter(id=by.id).exists():
+        if not by.holds("engineer", item.owner):
             raise Refused(_("改模板要由维护工程师办"), rules.APPROVED_AS_IS)
         change.item = reopen_step(by, item, turn=turn, to="design", reason=_("模板改版，原签名失效"))
     return _submit(by, change, plan)
@@ -205,7 +205,7 @@ def _back_to_scheduling(by: Person, change: Change, turn: int) -> None:
         return
     if acts_of(item).filter(subject=item.subject).exists():
         raise Refused(_("这一版方案已开始执行，不能再改。要改就先退回"), rules.APPROVED_AS_IS)
-    if not Person.objects.holding("engineer", item.owner).filter(id=by.id).exists():
+    if not by.holds("engineer", item.owner):
         raise Refused(_("改方案要由维护工程师办"), rules.APPROVED_AS_IS)
     change.item = reopen_step(by, item, turn=turn, to="design", reason=_("重新排期"))
 

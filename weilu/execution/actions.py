@@ -142,7 +142,7 @@ def _locked(by: Person, run: Run) -> Run:
         .select_related("item__owner", "owner", "installation")
         .get(id=run.id)
     )
-    if not Person.objects.holding("engineer", found.owner).filter(id=by.id).exists():
+    if not by.holds("engineer", found.owner):
         raise Refused(_("执行由维护工程师掌握"), help=_("找 %(name)s") % {"name": found.ordered_by.name})
     return found
 

@@ -31,6 +31,7 @@ class Bar:
     ticks: tuple[tuple[int, str], ...]
     going: bool  # something is expected to come
     over: bool  # the run has ended
+    returns: bool  # there is a way back to decide on: a rehearsal changes nothing
 
     @property
     def used(self) -> int:
@@ -48,12 +49,17 @@ class Bar:
     @property
     def names_expected(self) -> bool:
         """Whether the word of the expected end has room beside the others."""
-        apart = self.expected - self.now >= WORDS_APART and self.last_call - self.expected >= WORDS_APART + 30
-        return self.going and apart
+        room = not self.calls or self.last_call - self.expected >= WORDS_APART + 30
+        return self.going and room and self.expected - self.now >= WORDS_APART
 
     @property
     def names_call(self) -> bool:
-        return not self.over and self.last_call - self.now >= WORDS_APART
+        return self.calls and self.last_call - self.now >= WORDS_APART
+
+    @property
+    def calls(self) -> bool:
+        """Whether the last moment to decide on going back is marked."""
+        return self.returns and not self.over
 
 
 def span(seconds: int) -> str:
@@ -98,6 +104,7 @@ def bar_of(run: Run, at: datetime, seconds: int, back: timedelta = LAST_CALL) ->
         start=clock(run.window_from), end=clock(run.window_to),
         ticks=tuple((place(one), clock(one)) for one in _full_hours(run.window_from, run.window_to)),
         going=run.ended_at is None and seconds > 0, over=run.ended_at is not None,
+        returns=run.purpose != Run.Purpose.REHEARSE,
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def run_view(run: Run, person: Person, at: datetime) -> RunView:
     present = present or next((s for s in steps if s.state == "failed"), None)
     remaining = [s for s in steps if s.state in ("waiting", "started")]
     begun = any(s.key not in BEFORE_STOP and s.state != "waiting" for s in steps)
-    engineer = Person.objects.holding("engineer", run.owner).filter(id=person.id).exists()
+    engineer = person.holds("engineer", run.owner)
     seconds = _pace(steps) * len(remaining)
     seq = events[-1].seq if events else 0
     return RunView(

@@ -18,6 +18,7 @@ from weilu.ui.dates import window
 
 ROW, GAP, FOOT, LEAST = 34, 6, 14, 72  # an entry, the space between two, the strip of windows, the lowest lane
 WIDE = 2.3  # of 14 days: how wide an entry is at least, so that it can be read
+NARROWEST = 560  # pixels across, on a screen that shows the drawing and not the list
 SHORTEST = 0.15  # days a window is at least wide
 
 
@@ -205,22 +206,27 @@ def _hatches(freeze: Freeze, lanes: list[Lane], board: Board, count: int) -> lis
 
 
 def _label(freeze: Freeze, lanes: list[Lane], board: Board, count: int, at: datetime) -> Label | None:
-    """Once, in the lane where it covers the least, the nearest to the middle."""
+    """Once, where it covers the least planned work: the nearest to the middle, or right behind what stands there."""
     concerned = [lane for lane in lanes if _concerns(freeze, lane.system)]
     if not concerned or not overlap(freeze.span, board.span):
         return None
     x, width = _extent(freeze.span, board, count, 0)
     middle = (concerned[0].y + concerned[-1].bottom) / 2
-    covered = {
-        lane.system.id: sum(entry.x < x + width and entry.x + entry.width > x for entry in lane.entries)
-        for lane in concerned
-    }
-    lane = min(concerned, key=lambda one: (covered[one.system.id], abs(one.y + one.height / 2 - middle)))
-    wide = 37.0  # percent: as wide as its words need
-    centre = min(max(x + width / 2, wide / 2), 100 - wide / 2)
     span = _("%(start)s 至 %(end)s") % {"start": _clock(freeze.starts), "end": _clock(freeze.ends)}
+    words = f"{freeze.name} {span}"
+    wide = min(100.0, 100 * (sum(12 if sign > "\u2e7f" else 7 for sign in words) + 24) / NARROWEST)
+    centred = min(max(x + (width - wide) / 2, 0), 100 - wide)
+
+    def cost(place: tuple[Lane, float]) -> tuple[int, float, float]:
+        lane, left = place
+        covered = sum(entry.x < left + wide and entry.x + entry.width > left for entry in lane.entries)
+        return covered, abs(left - centred), abs(lane.y + lane.height / 2 - middle)
+
+    behind = ((lane, entry.x + entry.width) for lane in concerned for entry in lane.entries)
+    places = [(lane, left) for lane, left in behind if x - wide < left < min(x + width, 100 - wide)]
+    lane, left = min([*((one, centred) for one in concerned), *places], key=cost)
     y = lane.y + (lane.height - FOOT) // 2 - 10
-    return Label(centre - wide / 2, y, wide, f"{freeze.name} {span}", f"/calendar/freezes/{freeze.uid}/")
+    return Label(left, y, wide, words, f"/calendar/freezes/{freeze.uid}/")
 
 
 def _concerns(freeze: Freeze, system: System) -> bool:

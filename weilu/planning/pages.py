@@ -18,7 +18,7 @@ from weilu.planning.exceptions import ASK, EXCEPT, may_answer, planned_by
 from weilu.planning.forms import Shown, following
 from weilu.planning.models import Booking, Freeze, FreezeException, Window
 from weilu.planning.moving import why_not_move
-from weilu.planning.queries import Slot, conflicts, free_slots
+from weilu.planning.queries import Slot, conflicts, conflicts_and_slots
 from weilu.planning.recurrence import read_rule
 from weilu.planning.rules import Span
 from weilu.planning.telling import Conflict
@@ -153,10 +153,9 @@ def panel(person: Person, booking: Booking, starts: datetime | None, refused: Re
     end = begin + (booking.ends - booking.starts)
     hosts, people = list(booking.hosts.all()), list(booking.people.all())
     item, system = booking.item, booking.system
-    met = conflicts(item, system, begin, end, hosts, people, person)
-    own = met if begin == booking.starts else conflicts(item, system, booking.starts, booking.ends, hosts, people)
     minutes = int((end - begin).total_seconds() // 60)
-    slots = free_slots(system, minutes, hosts, people, now(), item=item, most=4)
+    met, slots = conflicts_and_slots(item, system, Span(begin, end), minutes, hosts, people, person, most=4)
+    own = met if begin == booking.starts else conflicts(item, system, booking.starts, booking.ends, hosts, people)
     moved = begin != booking.starts
     asked = FreezeException.objects.filter(
         item=item, subject=item.subject, starts=booking.starts, ends=booking.ends
@@ -199,6 +198,10 @@ class WindowRow:
     window: Window
     words: str
     next: list[str]
+
+    @property
+    def length(self) -> str:
+        return span_words(self.window.minutes, days=False)
 
 
 def window_row(window: Window, at: datetime, count: int = 3) -> WindowRow:

@@ -28,6 +28,7 @@ from weilu.systems.models import Dependency, Host, System
 
 WITHOUT_WAITING = (Kind.OUTSIDE, Kind.FREEZE)  # an emergency does not wait for these; what is taken stays taken
 SLOTS = 5
+DAYS = 90  # ahead, in which free times are looked for
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,19 @@ class Around(NamedTuple):
     def frozen(self) -> list[Frozen]:
         return [Frozen(one.id, one.system_id, one.span, one.id in self.excepted) for one in self.freezes.values()]
 
+    def within(self, item: WorkItem | None, span: Span) -> Around:
+        """What of it there is within `span`, a part of the time that was read."""
+        freezes = {one.id: one for one in self.freezes.values() if _touch(one.span, span)}
+        bookings = {one.id: one for one in self.bookings.values() if _touch(one.span, span)}
+        return self._replace(
+            opens=_opens(self.windows, span), freezes=freezes, excepted=_excepted(item, freezes, span),
+            bookings=bookings, taken=[one for one in self.taken if one.id in bookings],
+        )  # fmt: skip
+
+
+def _touch(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
+
 
 def conflicts(
     item: WorkItem | None,
@@ -66,15 +80,17 @@ def conflicts(
     hosts: Collection[Host] = (),
     people: Collection[Person] = (),
     reader: Person | None = None,
+    *,
+    around: Around | None = None,
 ) -> list[Conflict]:
     """Everything in the way of planned work (CHG-3), freezes first; at most eleven queries.
 
     `item`'s own booking is not in its way, and what was booked later than that `yields`, as long as this very time
     is asked for with no host or person more than it holds: for anything else it would stand last. `reader` is told of
-    other work only what they may see; without one, only of the customer's own.
+    other work only what they may see; without one, only of the customer's own. `around` is what was read before.
     """
     span, machines = Span(starts, ends), {one: host.name for host in hosts for one in machine_of(host)}
-    around = _around(item, system, span, hosts, people)
+    around = around.within(item, span) if around else _around(item, system, span, hosts, people)
     wanted = Taken(0, system.id, span, frozenset(machines), frozenset(person.id for person in people))
     found = rules.clashes(wanted, around.taken, around.near, around.opens, around.frozen)
     mine = Booking.objects.holding(item, system, span, hosts, people).first() if item is not None else None
@@ -125,10 +141,11 @@ def free_slots(
     hosts: Collection[Host] = (),
     people: Collection[Person] = (),
     after: datetime | None = None,
-    days: int = 90,
+    days: int = DAYS,
     *,
     item: WorkItem | None = None,
     most: int = SLOTS,
+    around: Around | None = None,
 ) -> list[Slot]:
     """Up to `most` times within `days` from `after` in which work of so many minutes fits, best first.
 
@@ -137,7 +154,7 @@ def free_slots(
     """
     since = rules.quarter(after or now())
     span, length = Span(since, since + timedelta(days=days)), timedelta(minutes=minutes)
-    around = _around(item, system, span, hosts, people)
+    around = around.within(item, span) if around else _around(item, system, span, hosts, people)
     machines = frozenset(one for host in hosts for one in machine_of(host))
     wanted = Taken(0, system.id, span, machines, frozenset(person.id for person in people))
     shut = rules.clashes(wanted, around.taken, around.near, [span], around.frozen)
@@ -146,6 +163,25 @@ def free_slots(
     starts = [start for gap in gaps if (start := rules.quarter(gap.start)) + length <= min(gap.end, span.end)]
     ranked = sorted((worktime.between(start, start + length, rules.CALENDAR), start) for start in starts)
     return [_slot(Span(start, start + length), worked, around) for worked, start in ranked[:most]]
+
+
+def conflicts_and_slots(
+    item: WorkItem | None,
+    system: System,
+    wanted: Span | None,
+    minutes: int,
+    hosts: Collection[Host],
+    people: Collection[Person],
+    reader: Person | None,
+    most: int = SLOTS,
+) -> tuple[list[Conflict], list[Slot]]:
+    """What is in the way of a wanted time, and free ones, for who shows both: what there is around is read once."""
+    at = now()
+    far = at + timedelta(days=DAYS, minutes=15)  # slots begin at a full quarter of an hour
+    span = Span(min(at, wanted.start), max(far, wanted.end)) if wanted else Span(at, far)
+    around = _around(item, system, span, hosts, people)
+    met = conflicts(item, system, *wanted, hosts, people, reader, around=around) if wanted else []
+    return met, free_slots(system, minutes, hosts, people, at, item=item, most=most, around=around)
 
 
 def _slot(span: Span, worked: int, around: Around) -> Slot:
@@ -166,14 +202,19 @@ def _around(
     concerned = Q(system=None) | Q(system__in={system.id, *near.needed_by})
     touching = Freeze.objects.touching(span).filter(concerned, owner=system.owner_id).order_by("starts", "id")
     freezes = {one.id: one for one in touching}
-    excepted: frozenset[int] = frozenset()
-    if item is not None and freezes:
-        held = FreezeException.objects.holding(item.id, span).filter(freeze__in=freezes)
-        excepted = frozenset(held.values_list("freeze_id", flat=True))
+    excepted = _excepted(item, freezes, span)
     bookings = _bookings(item, {system.id, *near.needs, *near.needed_by}, span, hosts, people)
     return Around(
         near, names, windows, _opens(windows, span), freezes, excepted, bookings, taken_by(list(bookings.values()))
     )
+
+
+def _excepted(item: WorkItem | None, freezes: Collection[int], span: Span) -> frozenset[int]:
+    """The freezes in which the item may be done all the same, in all of `span`."""
+    if item is None or not freezes:
+        return frozenset()
+    held = FreezeException.objects.holding(item.id, span).filter(freeze__in=freezes)
+    return frozenset(held.values_list("freeze_id", flat=True))
 
 
 def _near(system: System) -> tuple[Near, dict[int, str]]:

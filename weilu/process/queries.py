@@ -187,6 +187,11 @@ class StepView:
     agreed: list[Opinion]  # in the newest visit, from places that count among those who must agree
     asked: int  # how many these places are; added signers stand outside
 
+    @property
+    def since(self) -> datetime | None:
+        """Since when it waits; None where it does not."""
+        return next((visit.opened_at for visit in self.visits if visit.outcome == StepVisit.Outcome.OPEN), None)
+
 
 @dataclass(frozen=True)
 class ItemView:

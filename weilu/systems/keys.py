@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import sha1, sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,6 +20,7 @@ LONGEST = 1000  # characters as kept; an RSA key of 4096 bits has 716
 WEAKEST = 2048  # bits of an RSA key
 
 
+@lru_cache(maxsize=4096)  # a plan for a thousand hosts says each more than once on a page
 def fingerprint(key: str) -> str:
     """`SHA256:…` as ssh-keygen -l prints it, of a public key as it is kept: type and base64; "" where there is none."""
     if not key:

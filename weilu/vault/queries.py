@@ -134,7 +134,7 @@ def reached(person: Person, host: Host) -> Reached | None:
         return None
     row = Reaching.objects.filter(host=host).first()
     manages = person.may(RIGHT, host.owner_id)
-    engineer = manages or Person.objects.holding("engineer", host.owner).filter(id=person.id).exists()
+    engineer = manages or person.holds("engineer", host.owner)
     waits = row is not None and row.asked_at is not None
     choices = Credential.objects.active().filter(owner=host.owner_id).order_by("kind", "name") if manages else []
     return Reached(

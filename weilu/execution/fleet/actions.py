@@ -237,7 +237,7 @@ def sign_wait(by: Person, run: Run, *, words: str = "") -> Run:
     if told["kind"] != "signature":
         raise Refused(_("这次执行没有在等签名"))
     role = told["with"].get("role") or "engineer"
-    if not Person.objects.holding(role, run.owner).filter(id=by.id).exists():
+    if not by.holds(role, run.owner):
         raise Refused(_("这一步不由您签"), help=_("由方案写明的角色来签"))
     if by.id == run.ordered_by_id:
         raise Refused(_("开始执行的人不能签这一步"))
@@ -310,7 +310,7 @@ def locked(by: Person, run: Run, *, acting: bool = True) -> Run:
     """The run as it stands now, held till the action ends; only the customer's engineers act on it."""
     rows = Run.objects.select_for_update(of=("self",)).select_related("item__owner", "owner", "ordered_by")
     found: Run = rows.get(id=run.id)
-    if acting and not Person.objects.holding("engineer", found.owner).filter(id=by.id).exists():
+    if acting and not by.holds("engineer", found.owner):
         raise Refused(_("执行由维护工程师掌握"), help=_("找 %(name)s") % {"name": found.ordered_by.name})
     return found
 

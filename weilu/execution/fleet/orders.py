@@ -15,7 +15,7 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -82,10 +82,14 @@ def _check_alike(hosts: list[dict[str, Any]]) -> None:
 
 
 def check_step(number: int, step: Step, artefacts: set[str]) -> None:
-    """Raises Refused where the step, the plan's `number`th, could not be given to a host with these files."""
+    """Raises Refused where the step, the plan's `number`th, could not be given to a host with these files.
 
-    def wrong(what: str) -> Refused:
-        return Refused(_("第 %(number)d 步：%(what)s") % {"number": number, "what": what}, field="steps")
+    Its field is `step-2`, or `step-2-version` where one entry is wrong.
+    """
+
+    def wrong(what: str, entry: str = "") -> Refused:
+        words = _("第 %(number)d 步：%(what)s") % {"number": number, "what": what}
+        return Refused(words, field=f"step-{number}-{entry}" if entry else f"step-{number}")
 
     kind, told = step.get("kind"), step.get("with")
     if kind not in KINDS or not isinstance(told, dict):
@@ -94,16 +98,19 @@ def check_step(number: int, step: Step, artefacts: set[str]) -> None:
         raise wrong(_("步骤的编号应是 s%(number)d") % {"number": number})
     title = step.get("title")
     if not isinstance(title, str) or not title.strip() or len(title) > 60 or CONTROL.search(title):
-        raise wrong(_("名称没有写，或超过 60 字"))
+        raise wrong(_("名称没有写，或超过 60 字"), "title")
     if not isinstance(step.get("seconds"), int) or not 1 <= step["seconds"] <= LONGEST_STEP:
-        raise wrong(_("时限应是 1 秒到 12 小时"))
+        raise wrong(_("时限应是 1 秒到 12 小时"), "seconds")
     if step.get("crash") not in CRASH:
-        raise wrong(_("中断后怎么办没有选"))
+        raise wrong(_("中断后怎么办没有选"), "crash")
     CHECKS[kind](told, artefacts, wrong)
     _check_back(kind, step.get("back"), artefacts, wrong)
 
 
-Wrong = Callable[[str], Refused]
+class Wrong(Protocol):
+    """Makes the refusal of a step, or of one entry of it."""
+
+    def __call__(self, what: str, entry: str = "") -> Refused: ...
 
 
 def _form(told: Step, field: str, form: re.Pattern[str], label: str, wrong: Wrong, *, needed: bool = True) -> None:
@@ -111,7 +118,7 @@ def _form(told: Step, field: str, form: re.Pattern[str], label: str, wrong: Wron
     if not needed and value in ("", None):
         return
     if not isinstance(value, str) or not form.fullmatch(value):
-        raise wrong(_("%(label)s写得不对：%(value)s") % {"label": label, "value": str(value)[:60]})
+        raise wrong(_("%(label)s写得不对：%(value)s") % {"label": label, "value": str(value)[:60]}, field)
 
 
 def _only(told: Step, wrong: Wrong, *known: str) -> None:
@@ -121,7 +128,7 @@ def _only(told: Step, wrong: Wrong, *known: str) -> None:
 
 def _file_of(told: Step, artefacts: set[str], wrong: Wrong) -> None:
     if told.get("sha256") not in artefacts:
-        raise wrong(_("没有选文件"))
+        raise wrong(_("没有选文件"), "file")
 
 
 def _package(told: Step, artefacts: set[str], wrong: Wrong) -> None:
@@ -135,14 +142,14 @@ def _service(told: Step, artefacts: set[str], wrong: Wrong) -> None:
     _only(told, wrong, "name", "state")
     _form(told, "name", SERVICE, _("服务名"), wrong)
     if told.get("state") not in ("started", "stopped", "restarted", "reloaded"):
-        raise wrong(_("服务要到的状态没有选"))
+        raise wrong(_("服务要到的状态没有选"), "state")
 
 
 def _file(told: Step, artefacts: set[str], wrong: Wrong) -> None:
     _only(told, wrong, "path", "sha256", "mode", "owner", "group")
     _form(told, "path", ABSOLUTE, _("路径"), wrong)
     if {"..", "."} & set(told["path"].split("/")) or told["path"].endswith("/"):
-        raise wrong(_("路径应是一个文件的完整路径，不含 .."))
+        raise wrong(_("路径应是一个文件的完整路径，不含 .."), "path")
     _file_of(told, artefacts, wrong)
     _form(told, "mode", MODE, _("权限"), wrong, needed=False)
     _form(told, "owner", ACCOUNT, _("属主"), wrong, needed=False)
@@ -155,16 +162,25 @@ def _script(told: Step, artefacts: set[str], wrong: Wrong) -> None:
     _form(told, "interpreter", INTERPRETER, _("解释器"), wrong, needed=False)
     words, names = told.get("arguments", []), told.get("environment", {})
     if not isinstance(words, list) or len(words) > MOST_ARGUMENTS or not all(map(_plain, words)):
-        raise wrong(_("参数里有不能用的字符，或太多"))
+        raise wrong(_("参数里有不能用的字符，或太多"), "arguments")
     if not isinstance(names, dict) or len(names) > MOST_ARGUMENTS or not all(map(_plain, names.values())):
-        raise wrong(_("变量里有不能用的字符，或太多"))
+        raise wrong(_("变量里有不能用的字符，或太多"), "environment")
     for name in names:
         if not NAME.fullmatch(name) or name.startswith(("LD_", "WEILU_")) or name in ("PATH", "IFS", "BASH_ENV", "ENV"):
-            raise wrong(_("变量名写得不对：%(value)s") % {"value": name[:60]})
+            raise wrong(_("变量名写得不对：%(value)s") % {"value": name[:60]}, "environment")
     if told.get("probe") is not None:
         if "probe" in told["probe"]:
-            raise wrong(_("检查脚本不能再有检查脚本"))
-        _script(told["probe"], artefacts, wrong)
+            raise wrong(_("检查脚本不能再有检查脚本"), "probe")
+        _script(told["probe"], artefacts, _within("probe", wrong, file="probe"))
+
+
+def _within(part: str, wrong: Wrong, *, file: str) -> Wrong:
+    """The same for the entries of a script within the step, its probe or its way back."""
+
+    def inner(what: str, entry: str = "") -> Refused:
+        return wrong(what, file if entry == "file" else f"{part}_{entry}" if entry else file)
+
+    return inner
 
 
 def _plain(value: Any) -> bool:
@@ -174,7 +190,7 @@ def _plain(value: Any) -> bool:
 def _http(told: Step, artefacts: set[str], wrong: Wrong) -> None:
     _only(told, wrong, "port", "path", "expect", "status", "title")
     if not isinstance(told.get("port"), int) or not 1 <= told["port"] <= 65535:
-        raise wrong(_("端口应是 1 到 65535"))
+        raise wrong(_("端口应是 1 到 65535"), "port")
     _form(told, "path", PAGE, _("路径"), wrong)
     if not isinstance(told.get("status", 200), int) or not isinstance(told.get("expect", ""), str):
         raise wrong(_("应答的要求写得不对"))
@@ -184,13 +200,13 @@ def _bundle(told: Step, artefacts: set[str], wrong: Wrong) -> None:
     _only(told, wrong, "sha256", "playbook")
     _file_of(told, artefacts, wrong)
     if not isinstance(told.get("playbook"), str) or not re.fullmatch(r"[\w./-]{1,200}\.ya?ml", told["playbook"]):
-        raise wrong(_("剧本的文件名写得不对"))
+        raise wrong(_("剧本的文件名写得不对"), "playbook")
 
 
 def _by_people(told: Step, artefacts: set[str], wrong: Wrong) -> None:
     _only(told, wrong, "words", "role")
     if not isinstance(told.get("words"), str) or not told["words"].strip() or len(told["words"]) > 2000:
-        raise wrong(_("要人做什么没有写"))
+        raise wrong(_("要人做什么没有写"), "words")
 
 
 CHECKS: dict[str, Callable[[Step, set[str], Wrong], None]] = {
@@ -204,16 +220,16 @@ def _check_back(kind: str, back: Any, artefacts: set[str], wrong: Wrong) -> None
         return
     if kind in ("package", "service", "file"):
         if back != "auto":
-            raise wrong(_("这种步骤的回退只能是自动恢复，或没有"))
+            raise wrong(_("这种步骤的回退只能是自动恢复，或没有"), "back")
     elif kind in ("script", "bundle") and isinstance(back, dict):
         _only(back, wrong, "sha256", "interpreter", "arguments", "environment")
-        _script(back, artefacts, wrong)
+        _script(back, artefacts, _within("back", wrong, file="back_file"))
     else:
         raise wrong(_("这种步骤不能有回退"))
 
 
 def _check_batches(told: Orders) -> None:
-    def wrong(what: str) -> Refused:
+    def wrong(what: str, entry: str = "") -> Refused:
         return Refused(what, field="batches")
 
     if not isinstance(told.get("canary"), int) or not 0 <= told["canary"] <= MOST_HOSTS:

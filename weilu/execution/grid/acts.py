@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
@@ -153,6 +154,7 @@ class Waiting:
     role: str
     hosts: list[Asking]
     step: int
+    since: datetime | None
 
     @property
     def mark(self) -> tuple[object, ...]:
@@ -166,10 +168,12 @@ def waiting_for(columns: Sequence[Column], steps: Sequence[StepRow], asking: Seq
             Asking(cell.host.ordinal, cell.host.name, cell.step.title, mask(cell.words or cell.host.words))
             for cell in asking
         ]
-        return Waiting("asks", asking[0].step.title, "", "engineer", hosts, asking[0].step_id)
+        since = min(cell.ended_at or cell.started_at for cell in asking)
+        return Waiting("asks", asking[0].step.title, "", "engineer", hosts, asking[0].step_id, since)
     people = {column.key: column for column in columns if column.by_people}
     for row in steps:
         if row.key in people and row.state == "asks":
             column = people[row.key]
-            return Waiting(column.kind, column.title, column.words, column.role or "engineer", [], row.id)
+            role = column.role or "engineer"
+            return Waiting(column.kind, column.title, column.words, role, [], row.id, row.started_at)
     return None

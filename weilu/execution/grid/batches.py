@@ -50,7 +50,7 @@ def count(tallies: Sequence[Tally]) -> Counts:
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch as its head shows it; `passed`, `failed` and `going` are shares of its cells, in 100."""
+    """One batch as its head shows it; `passed` to `going` are shares of its cells, in 100."""
 
     number: int
     name: str
@@ -61,6 +61,7 @@ class Batch:
     when: str
     passed: int
     failed: int
+    asks: int  # a person has to tell
     going: int
     begun: bool
 
@@ -70,15 +71,19 @@ class Batch:
 
     @property
     def mark(self) -> tuple[object, ...]:
-        return (self.word, self.when, self.passed, self.failed, self.going)
+        return (self.word, self.when, self.passed, self.failed, self.asks, self.going)
 
     @property
     def failed_from(self) -> int:
         return self.passed
 
     @property
+    def asks_from(self) -> int:
+        return self.failed_from + self.failed
+
+    @property
     def going_from(self) -> int:
-        return self.passed + self.failed
+        return self.asks_from + self.asks
 
 
 class Heads:
@@ -101,7 +106,8 @@ class Heads:
         return Batch(
             number=number, name=self.names[number], counts=counts, at_once=min(self.at_once, counts.size), look=look,
             word=word, when=self._when(number, counts, mine), passed=self._share(forward, ("done", "skipped"), whole),
-            failed=self._share(forward, ("failed", "asks"), whole), going=self._share(forward, ("started",), whole),
+            failed=self._share(forward, ("failed",), whole), asks=self._share(forward, ("asks",), whole),
+            going=self._share(forward, ("started",), whole),
             begun=any(row.state != "waiting" for row in mine),
         )  # fmt: skip
 
@@ -158,4 +164,7 @@ class Heads:
             return words % {"batch": self.names[earlier[-1]]}
         if self.run.purpose != Run.Purpose.REHEARSE and self.at < self.run.window_from:
             return _("%(at)s 窗口开放后开始") % {"at": clock(self.run.window_from)}
-        return _("在等工作机")
+        since = self.run.ordered_at
+        if self.run.purpose != Run.Purpose.REHEARSE:
+            since = max(since, self.run.window_from)
+        return _("在等工作机，%(at)s 起") % {"at": clock(since)}

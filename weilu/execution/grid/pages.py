@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from weilu.accounts.models import Person
 from weilu.execution.clocks import Bar, about, bar_of, span, window_left
+from weilu.execution.fleet.rules import MOST_FILES
 from weilu.execution.grid import reading, shape
 from weilu.execution.grid.acts import Act, Facts, Waiting, offered, some_names, waiting_for
 from weilu.execution.grid.batches import Batch, Counts, Heads, count
@@ -74,6 +76,11 @@ class GridView:
     facts: list[Fact]
     begin: StepRow | None  # what the worker asked again before the first step
     at: int
+
+    @property
+    def most_files(self) -> int:
+        """How many files show that a step was taken by hand, at most."""
+        return MOST_FILES
 
     @property
     def dense(self) -> bool:
@@ -184,7 +191,7 @@ class _Reading:
         asks = {cell.host_id for cell in self.asking}
         opening = Opening(self.host.ordinal if self.host else 0, self.asked.query)
         rows = Rows(self.columns, self.steps, self.times, opening, live=run.live, rehearsal=rehearsal)
-        may_act = _holds(person, "engineer", run)
+        may_act = person.holds("engineer", run.owner)
         helpers = list(Person.objects.holding(waiting.role, run.owner)) if waiting else []
         if waiting and waiting.kind == "signature":  # whoever ordered the run does not sign in it
             helpers = [one for one in helpers if one.id != run.ordered_by_id]
@@ -233,7 +240,7 @@ class _Reading:
         told = {"n": undone, "lasting": lasting, "span": about(self.estimate.back())}
         if lasting:
             return _("%(n)d 步可回退，%(lasting)d 步不能，约 %(span)s") % told
-        return _("%(n)d 步可回退，约 %(span)s") % told
+        return ngettext("%(n)d 步可回退，约 %(span)s", "%(n)d 步可回退，约 %(span)s", undone) % told
 
     def no_return(self) -> str:
         """The hosts that cannot go back though the plan says so: a rehearsal has found that out."""
@@ -266,7 +273,3 @@ class _Reading:
 def _masked(host: RunHost) -> RunHost:
     host.words = mask(host.words)
     return host
-
-
-def _holds(person: Person, role: str, run: Run) -> bool:
-    return Person.objects.holding(role, run.owner).filter(id=person.id).exists()

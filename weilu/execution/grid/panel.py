@@ -38,6 +38,11 @@ class Panel:
     machine: str
 
     @property
+    def said(self) -> str:
+        """The step and how it stands."""
+        return f"{self.step} {self.word}"
+
+    @property
     def ordinal(self) -> int:
         return self.host.ordinal if self.host else 0
 

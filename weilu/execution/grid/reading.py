@@ -21,6 +21,7 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.functions import Coalesce
 from django.db.models.lookups import IsNull
 
 from weilu.execution.models import Cell, Run, RunEvent, RunHost
@@ -68,11 +69,12 @@ class CellRow(NamedTuple):
 
 
 class Times(NamedTuple):
-    """When a host had its first step, when its last ended, and since when one goes on."""
+    """When a host had its first step, when its last ended, since when one goes on, and since when one asks."""
 
     first: datetime
     last: datetime | None
     going: datetime | None
+    asks: datetime | None
 
 
 class Tally(NamedTuple):
@@ -176,9 +178,10 @@ def cells(ids: Collection[int]) -> dict[int, dict[int, CellRow]]:
 def times(ids: Collection[int]) -> dict[int, Times]:
     """When these hosts were worked on."""
     going = Max("started_at", filter=Q(state=Cell.State.STARTED))
+    asks = Max(Coalesce("ended_at", "started_at"), filter=Q(state=Cell.State.ASKS))
     rows = Cell.objects.filter(host_id__in=ids).values_list("host_id").order_by()
-    found = rows.annotate(first=Min("started_at"), last=Max("ended_at"), going=going)
-    return {host: Times(first, last, since) for host, first, last, since in found}
+    found = rows.annotate(first=Min("started_at"), last=Max("ended_at"), going=going, asks=asks)
+    return {host: Times(*instants) for host, *instants in found}
 
 
 def words(host: RunHost) -> dict[int, str]:

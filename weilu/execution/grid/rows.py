@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from zlib import crc32
 
 from django.utils.html import format_html
@@ -25,7 +26,7 @@ LOOKS = {
 # A hundred rows by a template would take longer than all the rest of the page.
 HTML = (
     '<tr id="host-{ordinal}" data-row data-host="{ordinal}" class="{kind}"><th scope="row">'
-    '<a class="mono" href="{link}host={ordinal}" title="{name} · {word}">{name}</a>{back}</th>'
+    '<a class="mono" href="{link}host={ordinal}" title="{name} · {address} · {word}">{name}</a>{back}</th>'
     '<td class="mono address">{address}</td>{cells}<td class="end {look}">{end}</td></tr>'
 )
 KINDS = {"refused": "bad", "watch": "care"}
@@ -78,6 +79,9 @@ class Rows:
         self.times, self.opening, self.live = times, opening, live
         self.way_back = format_html("<small>{}{}</small>", mark_safe(svg("arrow-back-up")), _("回退"))  # noqa: S308
         self.back = {row.id for row in steps if row.phase != "forward"}
+        people = {column.key: column.kind for column in columns if column.by_people}
+        # By batch: the step that people owe, and since when.
+        self.people = {row.batch: (people[row.key], row) for row in steps if row.state == "asks" and row.key in people}
 
     def groups(
         self, hosts: Sequence[RunHost], cells: Mapping[int, Mapping[int, CellRow]], batches: Sequence[Batch],
@@ -94,7 +98,7 @@ class Rows:
         over = host.state != "done" and (host.state not in ("waiting", "running") or not self.live)
         back = not self.back.isdisjoint(mine)
         look, word = self._standing(host, mine, asks)
-        end = word if asks else self._end(host, mine, word)
+        end = self._end(host, mine, word)
         cells = self.pen.row(host.batch, mine, back=back, over=over)
         kind = KINDS.get(look, "") + (" on" if host.ordinal == self.opening.ordinal else "")
         html = format_html(
@@ -107,13 +111,17 @@ class Rows:
     def _standing(self, host: RunHost, mine: Mapping[int, CellRow], asks: bool) -> tuple[str, str]:
         if asks:
             return "watch", words_of("asks")
+        if self.live and host.state == "running" and host.batch in self.people:
+            return "watch", words_of(self.people[host.batch][0])
         if host.state == "left" and any(cell.state == "failed" for cell in mine.values()):
             return "refused", words_of("failed")  # nothing had changed on it, so it needs no way back
         return LOOKS[host.state], str(host.get_state_display())
 
     def _end(self, host: RunHost, mine: Mapping[int, CellRow], word: str) -> str:
-        """How long it took, since when it goes on, or what became of it."""
+        """How long it took, since when it goes on or waits for people, or what became of it."""
         times = self.times.get(host.id)
+        if since := self._waits_since(host, times):
+            return _("%(word)s，%(at)s 起") % {"word": word, "at": clock(since)}
         if host.state == "done" and times and times.last:
             return span(max(1, round((times.last - times.first).total_seconds())))
         if host.state == "running":
@@ -122,3 +130,9 @@ class Rows:
                 return _("第 %(n)d 次") % {"n": tries}
             return _("%(at)s 起") % {"at": clock(times.going)} if times and times.going else ""
         return "" if host.state in ("waiting", "done") else word
+
+    def _waits_since(self, host: RunHost, times: Times | None) -> datetime | None:
+        if times and times.asks:
+            return times.asks
+        people = self.live and host.state == "running" and host.batch in self.people
+        return self.people[host.batch][1].started_at if people else None
