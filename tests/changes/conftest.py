@@ -4,13 +4,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from demo.channel import Channel, build_channel
-from tests.cast import Cast, make_change, make_installation
-from tests.changes.steps import bring
+from tests.cast import Cast, make_change, make_environment, make_group, make_host, make_installation
+from tests.changes.steps import bring, signed_in
 from weilu.changes.models import Change
 from weilu.demo import publish_kinds
-from weilu.systems.models import Installation
+from weilu.systems.models import Installation, System
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +49,18 @@ def three(cast: Cast, installation: Installation) -> list[Change]:
     made = [make_change(cast, installation, title) for title in ("第一项", "第二项", "第三项")]
     bring(cast, made[0], "need")
     return made
+
+
+@pytest.fixture
+def system(installation: Installation) -> System:
+    """The system with three hosts of 应用 in 现网."""
+    found: System = installation.system
+    group = make_group(make_environment(found, kind="production"))
+    for _n in range(3):
+        make_host(group)
+    return found
+
+
+@pytest.fixture
+def chen(cast: Cast) -> Client:
+    return signed_in(cast.chen)

@@ -27,16 +27,6 @@ SCRIPT = {"kind": "script", "title": "清缓存", "seconds": 60, "crash": "ask"}
 
 
 @pytest.fixture
-def system(cast: Cast, installation: Any) -> System:
-    """The system with three hosts of 应用 in 现网."""
-    found: System = installation.system
-    group = make_group(make_environment(found, kind="production"))
-    for _n in range(3):
-        make_host(group)
-    return found
-
-
-@pytest.fixture
 def change(cast: Cast, system: System) -> Change:
     return designed(cast, system)
 
