@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weilu.execution.fleet import orders, rules
@@ -134,6 +134,7 @@ def test_a_host_without_a_pinned_key_and_hosts_of_two_pools_are_refused() -> Non
     assert refusal(told) == "这些主机由不同的工作机组到达。分成几个方案"
 
 
+@settings(deadline=None)
 @given(hosts=st.integers(1, 120), canary=st.integers(0, 10), cuts=st.lists(st.integers(1, 99), max_size=6))
 def test_every_host_is_in_exactly_one_batch_and_in_order(hosts: int, canary: int, cuts: list[int]) -> None:
     then = [f"{cut}%" for cut in sorted(cuts)] + ["100%"]
@@ -143,6 +144,7 @@ def test_every_host_is_in_exactly_one_batch_and_in_order(hosts: int, canary: int
     assert not canary or len(found[0]) == min(canary, hosts)
 
 
+@settings(deadline=None)
 @given(hosts=st.integers(1, 60), bound=st.integers(1, 9))
 def test_a_batch_is_cut_so_that_no_part_passes_a_bound(hosts: int, bound: int) -> None:
     told = make_orders(hosts=hosts)["hosts"]
