@@ -107,7 +107,7 @@ def test_the_log_follows_its_end_while_nobody_reads_further_up(shown, aside):
 def test_another_host_opens_beside_the_grid_and_is_there_after_a_reload(shown, aside):
     page, run = shown
     page.evaluate(KEEP)
-    page.click("#host-3 .address")
+    page.click("#host-3 td.end")
     page.locator("#grid-host h2", has_text="wb-app-03").wait_for()
 
     assert page.evaluate(KEPT) == [True, 12]
@@ -130,12 +130,12 @@ def test_the_end_of_the_run_ends_the_asking(shown, aside):
 
 def test_the_way_back_in_the_browser_leads_to_the_host_before(shown, aside):
     page, run = shown
-    page.click("#host-3 .address")
+    page.click("#host-3 td.end")
     page.locator("#grid-host h2", has_text="wb-app-03").wait_for()
     page.go_back()
     page.locator("#grid-host h2", has_text="wb-app-04").wait_for()
     aside(say, run, 4, "又一行")
     page.locator("#grid-log p", has_text="又一行").wait_for()
     assert page.locator("#grid-log p", has_text="又一行").count() == 1
-    page.click("#host-2 .address")
+    page.click("#host-2 td.end")
     page.locator("#grid-host h2", has_text="wb-app-02").wait_for()
