@@ -38,7 +38,8 @@ check: $(VENV)/.dev
 	$(QUIET) $(BIN)/python -m django makemigrations --check --dry-run
 	$(BIN)/python tools/messages.py --check
 
-# The long form of the crash tests: every boundary, and so many random moments, on both databases; hours.
+# The long form of the crash tests, on both databases: so many random moments, and so many boundaries of each plan,
+# which is all of them; hours.
 CRASHES ?= 200
 crash: $(VENV)/.dev programs
 	for database in sqlite postgresql; do WEILU_CRASHES=$(CRASHES) WEILU_TEST_DATABASE=$$database \

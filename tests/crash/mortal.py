@@ -1,7 +1,8 @@
 """A worker process that kills itself with SIGKILL at one boundary of the journal: `mortal.py NUMBER`.
 
 Boundaries are counted while it works: before and after each write of the journal, before and after the keys are
-opened and the call is started. NUMBER 0: it never does, and prints how many boundaries there were at the run's end.
+opened and the call is started. NUMBER 0: it never does. It works until no run is live, also while one waits for
+people, and then prints how many boundaries there were.
 """
 
 import os
@@ -12,14 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 import django
-from django.db import DatabaseError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 django.setup()
 
 from weilu.execution import worker  # noqa: E402
 from weilu.execution.checks import ORDERS, REGISTER  # noqa: E402
 from weilu.execution.fleet import attempt, engine, journal, keys, start  # noqa: E402
-from weilu.execution.models import Run  # noqa: E402
+from weilu.execution.models import LIVE, Run  # noqa: E402
 
 LAST = int(sys.argv[1])
 PLACES = [
@@ -53,14 +54,14 @@ REGISTER["trial"], ORDERS["trial"] = (
     lambda item, subject: None,
     lambda item, subject: Run.objects.filter(subject=subject).latest("id").plan,
 )
-mortal, until = worker.Worker(), time.monotonic() + 150
+mortal, until = worker.Worker(), time.monotonic() + 280
 while time.monotonic() < until:
     try:
-        if not Run.objects.filter(state__in=("queued", "running")).exists():
+        if not Run.objects.filter(state__in=LIVE).exists():
             break
         if not mortal.work_once():
             time.sleep(0.02)
-    except DatabaseError:  # as `work_forever` does: a database that is away comes back
+    except (OperationalError, InterfaceError):  # as `work_forever` does: a database that is away comes back
         close_old_connections()
         time.sleep(0.5)
 print(counted)

@@ -13,12 +13,15 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 PREFIX = "weilu-pg-"
 DATABASE = "weilu_test"
+_begun: list[tuple[subprocess.Popen[bytes], Path, Path, dict[str, object], bool]] = []
 
 
 class NoPostgres(Exception):
@@ -38,9 +41,25 @@ def private_server(*, durable: bool = False) -> str:
     who = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     _initdb(binaries, home, who)
     server = _start(binaries, home, who, durable)
-    atexit.register(_end, server, home)
+    _begun.append((server, binaries, home, who, durable))
+    atexit.register(_end, home)
     _await(binaries, home, server)
     return f"postgresql://weilu@/{DATABASE}?host={home}"
+
+
+@contextmanager
+def stopped() -> Iterator[None]:
+    """The newest server is ended at once, as by a power cut, and started again from what it had written."""
+    server, *rest = _begun.pop()
+    server.send_signal(signal.SIGQUIT)
+    server.wait(20)
+    try:
+        yield
+    finally:
+        binaries, home, who, durable = rest
+        again = _start(binaries, home, who, durable)
+        _begun.append((again, binaries, home, who, durable))
+        _await(binaries, home, again)
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
@@ -114,7 +133,8 @@ def _await(binaries: Path, home: Path, server: subprocess.Popen[bytes]) -> None:
     raise NoPostgres(f"PostgreSQL 没有起来：{(home / 'log').read_text()[-400:]}")
 
 
-def _end(server: subprocess.Popen[bytes], home: Path) -> None:
+def _end(home: Path) -> None:
+    server = next(each for each, _binaries, place, *_rest in _begun if place == home)
     server.send_signal(signal.SIGINT)
     try:
         server.wait(10)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from weilu.execution import ansible, inplace, journal, lease
 from weilu.execution.fleet import engine
+from weilu.execution.fleet.calls import end_begun_here
 from weilu.execution.fleet.journal import pause as rest_on_hosts
 from weilu.execution.models import Run, RunStep
 from weilu.execution.steps import BEFORE_STOP, IN_WINDOW, PROOF_FIRST, RECHECKED
@@ -48,8 +49,15 @@ class Worker:
         try:
             return self._advance()
         except lease.Fenced:
-            self.run_id = 0
+            self._let_go()
             return True
+
+    def _let_go(self) -> None:
+        """The run rests, has ended, or is another's now."""
+        run = Run.objects.filter(id=self.run_id).first()
+        self.run_id = 0
+        if run is not None and run.on_hosts:
+            end_begun_here(run)
 
     def stumbled(self) -> None:
         """A turn ended in an error nobody foresaw; after the third in a row on one run a person has to look."""
@@ -63,7 +71,7 @@ class Worker:
     def _advance(self) -> bool:
         run = self._read()
         if run is None:
-            self.run_id = 0
+            self._let_go()
             return True
         if run.on_hosts:
             moved = engine.advance(run)

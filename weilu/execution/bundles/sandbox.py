@@ -248,6 +248,11 @@ def state(folder: Path) -> str:
     return found
 
 
+def begun_here() -> list[Path]:
+    """The folders of calls that this process began and has not seen the end of."""
+    return list(_guards)
+
+
 def stop(folder: Path) -> None:
     """End a call with everything it started here; what it began on its hosts goes on there."""
     guarding = _guards.pop(folder, None)  # known also before it has said that it is there

@@ -229,6 +229,11 @@ def state(folder: Path) -> str:
     return found
 
 
+def begun_here(run: str) -> list[Path]:
+    """The folders of calls that this process began for the run with this uid and has not seen the end of."""
+    return [folder for folder in (*_children, *sandbox.begun_here()) if folder.parent.name == run]
+
+
 def heard(folder: Path, ordinal: int, seen: int, *, over: bool = False) -> Heard:
     """What this host said beyond what was `seen`; at most so much that a turn can take it, unless it is `over`."""
     found = Heard(seen=seen)

@@ -53,6 +53,15 @@ def launch(run: Run, step: RunStep) -> None:
         raise
 
 
+def end_begun_here(run: Run) -> None:
+    """This worker was replaced: what it began ends with its keys, unless a worker of this machine follows it."""
+    here = {"machine": lease.machine(), "boot": lease.boot_id()}
+    followed = {folder_of(run, step) for step in run.steps.filter(state=RunStep.State.STARTED, **here)}
+    for folder in set(attempt.begun_here(str(run.uid))) - followed:
+        attempt.stop(folder)
+        keys.end(folder)
+
+
 def _call(run: Run, step: RunStep, folder: Path, cells: Sequence[Cell]) -> None:
     told, verb = orders.step_of(run.plan, step.key), step.result["verb"]
     longest = int(longest_call(run, told, len(cells)).total_seconds())
