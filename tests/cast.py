@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+from tests.support.replayed import Replayed
 from weilu.changes.actions import request_change
 from weilu.changes.models import Change
 from weilu.demo import Cast, made_up_key, make_cast, make_environment, make_group, make_host, make_system
@@ -12,9 +13,11 @@ from weilu.process.models import Fact, Opinion, Seat, StepVisit, WorkItem
 from weilu.systems.models import Installation, System
 
 __all__ = [
-    "Cast", "made_up_key", "make_cast", "make_change", "make_environment", "make_group", "make_host",
+    "Cast", "cast_again", "made_up_key", "make_cast", "make_change", "make_environment", "make_group", "make_host",
     "make_installation", "plan_fields", "state_of_everything",
 ]  # fmt: skip
+
+cast_again = Replayed(make_cast)
 
 FLOW = """
 flow: test.flow

@@ -81,9 +81,9 @@ def own_language() -> Iterator[None]:
 @pytest.fixture
 def cast(db: None) -> "Cast":
     """The fixed people and organisations, made by the demo's own builders."""
-    from tests.cast import make_cast
+    from tests.cast import cast_again
 
-    return make_cast()
+    return cast_again()
 
 
 @pytest.fixture

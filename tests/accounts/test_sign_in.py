@@ -232,9 +232,9 @@ def test_the_password_before_a_signature_has_a_count_of_its_own(cast: Cast):
 
 @pytest.mark.django_db(transaction=True)
 def test_guesses_at_the_same_time_are_all_counted():
-    from tests.cast import make_cast
+    from tests.cast import cast_again
 
-    make_cast()
+    cast_again()
     said: list[str] = []
 
     def guess() -> None:
@@ -355,10 +355,10 @@ def test_spellings_that_a_directory_takes_for_one_name_are_counted_as_one(cast: 
 @pytest.mark.django_db(transaction=True)
 def test_a_right_password_does_not_end_a_lock_that_others_began_meanwhile():
     """Whoever has an account of their own could guess at others without end by signing in beside."""
-    from tests.cast import make_cast
+    from tests.cast import cast_again
     from weilu.accounts import guesses
 
-    cast = make_cast()
+    cast = cast_again()
     counts = guesses._counts("wangmin", THERE, "", False)
     held = guesses._reserve(counts)  # 王 is on the way in, the password not yet looked at
     for place in range(rules.TRIES_OF_ADDRESS):

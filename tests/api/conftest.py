@@ -1,19 +1,18 @@
 """江州's whole story on record, every id of it, and the words that no other tenant may ever read."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.channel import Channel, build_channel
-from tests.cast import Cast, make_change, make_environment, make_group, make_host, make_installation
+from tests.cast import Cast, make_cast, make_change, make_environment, make_group, make_host, make_installation
 from tests.changes.steps import bring
 from tests.documents.builders import make_template
 from tests.planning.builders import book_for, make_exception, make_freeze, make_window
+from tests.support.replayed import Replayed
 from weilu.accounts.alarms import raise_alarms
 from weilu.accounts.credentials import ApiToken
 from weilu.accounts.register import note
@@ -119,11 +118,19 @@ def channel_source(tmp_path_factory: pytest.TempPathFactory) -> Channel:
     return build_channel(tmp_path_factory.mktemp("channel"))
 
 
+@pytest.fixture(scope="session")
+def telling(channel_source: Channel) -> Replayed[Told]:
+    return Replayed(lambda: tell(make_cast(), channel_source))
+
+
 @pytest.fixture
-def told(cast: Cast, channel_source: Channel, tmp_path: Path) -> Told:
+def told(db: None, telling: Replayed[Told]) -> Told:
+    return telling()
+
+
+def tell(cast: Cast, channel: Channel) -> Told:
     """A change played to its end, a second one at its security office, and the log placed and signed."""
-    shutil.copytree(channel_source.folder, tmp_path / "channel")
-    installation = make_installation(cast, tmp_path / "channel", channel_source.keyring)
+    installation = make_installation(cast, channel.folder, channel.keyring)
     closed = bring(cast, make_change(cast, installation, TITLE), "")
     run, sheet = Run.objects.get(item=closed.item), RecordSheet.objects.get(item=closed.item)
     installation.version = "1.0.0"

@@ -158,13 +158,15 @@ def test_nasty_texts_of_the_right_type_are_refused_or_kept_and_never_break(told:
         "overtime": uids["overtime"], "document": uids["document"], "version": uids["version"],
         "template": uids["version"],
     }  # fmt: skip
-    for who in ("zheng", "wang", "chen"):
+    for who in ("wang", "chen", "zheng"):  # 郑 can let the others go
         client = signed_in(getattr(told.cast, who))
         for path, schema in operations(document):
-            body = {name: _nasty(name, field, text, known) for name, field in schema.get("properties", {}).items()}
+            fields = schema.get("properties", {})
+            body = {name: _nasty(name, field, text, known) for name, field in fields.items()}
             codes = {post(client, path.removeprefix("/api/v1/"), body).status_code}
-            for owner in ({"owner": "JZ"}, {"owner": "JZ", "person": "wangmin"}, {"organisation": "JZ"}):
-                codes.add(post(client, path.removeprefix("/api/v1/"), body | owner).status_code)
+            for named in ({"owner": "JZ"}, {"owner": "JZ", "person": "wangmin"}, {"organisation": "JZ"}):
+                if set(named) <= set(fields):  # the text reaches the other fields where whose they are is no question
+                    codes.add(post(client, path.removeprefix("/api/v1/"), body | named).status_code)
             assert codes <= {200, 400, 404, 409, 413, 422}, (path, codes)
 
 

@@ -43,11 +43,11 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def bodies(schema: dict[str, Any], document: dict[str, Any], values: Mapping[str, Sequence[Any]]) -> Iterator[Any]:
-    """A body for each combination: a property takes `values` of its name, else of its format, else one of its type."""
+    """As many bodies as it takes for every value to stand once in every property that it fits, by name or by type."""
     fields = schema.get("properties", {})
     choices = [values.get(name) or _some(field, document, values) for name, field in fields.items()]
-    for chosen in product(*choices):
-        yield dict(zip(fields, chosen, strict=True))
+    for place in range(max((len(each) for each in choices), default=1)):
+        yield {name: each[place % len(each)] for name, each in zip(fields, choices, strict=True)}
 
 
 def _some(field: dict[str, Any], document: dict[str, Any], values: Mapping[str, Sequence[Any]]) -> Sequence[Any]:

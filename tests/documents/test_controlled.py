@@ -10,10 +10,11 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from tests.cast import cast_again
 from tests.documents.builders import PDF, approve, make_document, make_template, next_version, register, tomorrow
 from tests.documents.word import made, texts
 from tests.support.unchanged import Refusal, every_row, refusal_of, ruling
-from weilu.demo import Cast, make_cast
+from weilu.demo import Cast
 from weilu.documents import rules
 from weilu.documents.actions import approve_version, confirm_receipt, decline_version
 from weilu.documents.models import Document, Receipt, Version, today
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def people() -> Cast:
-    return make_cast()
+    return cast_again()
 
 
 def signed_in(person: Any) -> Client:

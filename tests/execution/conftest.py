@@ -18,7 +18,7 @@ from django.db import transaction
 
 from demo.channel import CRITERIA, Channel, build_channel
 from demo.target import ctl, free_port, lay_out
-from tests.cast import Cast, make_cast, make_change, make_installation
+from tests.cast import Cast, cast_again, make_change, make_installation
 from weilu.execution.actions import order_run
 from weilu.execution.channel import read_release
 from weilu.execution.checks import REGISTER
@@ -115,7 +115,7 @@ def target(transactional_db: None, tmp_path: Path, channel_source: Channel) -> I
     root = tmp_path / "app-01"
     url = lay_out(root, channel.folder, free_port(), SECRET)
     ctl(root, "start")
-    cast = make_cast()
+    cast = cast_again()
     installation = make_installation(cast, channel.folder, channel.keyring, root=str(root), url=url)
     item = make_change(cast, installation).item
     WorkItem.objects.filter(id=item.id).update(kind="trial", subject=SUBJECT)

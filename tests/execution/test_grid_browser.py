@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 
-from tests.cast import make_cast
+from tests.cast import cast_again
 from tests.execution.fleet_rows import make_middle, say
 from weilu.execution.models import Run
 from weilu.kernel.times import now
@@ -30,7 +30,7 @@ def shown(live_server, chromium_page, aside):
     """The page of the run in the picture, as 陈 sees it, and the run."""
 
     def build():
-        cast, client = make_cast(), Client()
+        cast, client = cast_again(), Client()
         client.force_login(cast.chen)
         return make_middle(cast), client.cookies["sessionid"].value
 

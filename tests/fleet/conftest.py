@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from tests.cast import Cast, make_cast, make_change, make_installation
+from tests.cast import Cast, cast_again, make_change, make_installation
 from tests.hosts.packages import Repository
 from tests.hosts.site import RealHost
 from weilu.changes.host_plan import entry_of
@@ -107,7 +107,7 @@ def fleet(
     """`fleet(n)`: n real hosts registered in one group of 现网."""
 
     def stand_up(count: int, **over: Any) -> Fleet:
-        cast = make_cast()
+        cast = cast_again()
         keys.ensure()
         installation = make_installation(cast, tmp_path / "channel", tmp_path / "keyring.gpg")
         item = make_change(cast, installation).item

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.cast import Cast, make_cast
+from tests.cast import Cast, cast_again
 from tests.notify.conftest import configure, reads_mail
 from tests.support.mailbox import Mailbox
 from weilu.jobs.models import Job
@@ -39,7 +39,7 @@ def start(box: Mailbox) -> Iterator[Start]:
 @pytest.fixture
 def people(box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Cast:
     configure(monkeypatch, smtp=box.settings())
-    cast = make_cast()
+    cast = cast_again()
     reads_mail(cast.wang, system="now")
     return cast
 

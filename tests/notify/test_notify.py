@@ -5,7 +5,7 @@ import json
 import pytest
 from django.test import Client
 
-from weilu.demo import make_cast
+from tests.cast import cast_again
 from weilu.evidence.models import Staged
 from weilu.kernel.refused import NotVisible, Refused
 from weilu.notify.actions import mark_all_read, mark_read, tell
@@ -18,7 +18,7 @@ ITEM = "0198c0de-0000-7000-8000-000000000001"
 
 @pytest.fixture
 def people():
-    return make_cast()
+    return cast_again()
 
 
 def told():

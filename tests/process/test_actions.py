@@ -284,9 +284,9 @@ def test_pages_of_a_list_join_without_gap_or_repetition(cast):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_who_sign_at_once_both_count_and_the_step_is_done_once(transactional_db):
-    from weilu.demo import make_cast
+    from tests.cast import cast_again
 
-    cast = make_cast()
+    cast = cast_again()
     item = opened(cast, CHECK + LAST)
     troubles: list[Exception] = []
 
@@ -310,9 +310,9 @@ def test_two_who_sign_at_once_both_count_and_the_step_is_done_once(transactional
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_race_for_one_seat_the_second_reads_that_it_is_over(transactional_db):
-    from weilu.demo import make_cast
+    from tests.cast import cast_again
 
-    cast = make_cast()
+    cast = cast_again()
     item = opened(cast, CHECK.replace("sign: all", "sign: any") + LAST)
     answers: list[str] = []
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from tests.cast import Cast, make_cast, make_change, make_installation
+from tests.cast import Cast, cast_again, make_change, make_installation
 from weilu.accounts.models import Grant
 from weilu.kernel.times import now
 from weilu.process import search
@@ -57,7 +57,7 @@ class SearchAgreesWithTheOracle(TestCase):
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(titles=TITLES, query=QUERY, probe=st.sampled_from([1, 2000]))
     def test_search_finds_exactly_what_contains_every_pair(self, titles: list[str], query: str, probe: int) -> None:
-        cast = make_cast()
+        cast = cast_again()
         items = [make_item(cast, title) for title in titles]
         make_item(cast, query, owner="HN")
         search.PROBE, before = probe, search.PROBE

@@ -8,8 +8,8 @@ from threading import Barrier
 import pytest
 from django.db import connection
 
+from tests.cast import cast_again
 from tests.process.test_actions import CHECK, LAST, opened, steps_of
-from weilu.demo import make_cast
 from weilu.kernel.refused import Refused
 from weilu.kernel.times import now
 from weilu.process.absence import delegate
@@ -41,7 +41,7 @@ def at_once(*jobs: Callable[[], object]) -> list[str]:
 
 
 def test_a_signature_and_a_withdrawal_of_the_one_before():
-    cast = make_cast()
+    cast = cast_again()
     item = opened(cast, ANY + LAST)
     turn = item.turn
 
@@ -54,7 +54,7 @@ def test_a_signature_and_a_withdrawal_of_the_one_before():
 
 
 def test_a_place_is_signed_from_and_handed_on_and_one_of_both_counts():
-    cast = make_cast()
+    cast = cast_again()
     item = opened(cast, CHECK + LAST)
 
     said = at_once(
@@ -68,7 +68,7 @@ def test_a_place_is_signed_from_and_handed_on_and_one_of_both_counts():
 
 
 def test_a_signer_is_added_while_the_step_ends():
-    cast = make_cast()
+    cast = cast_again()
     item = opened(cast, ANY + LAST)
 
     said = at_once(
@@ -82,7 +82,7 @@ def test_a_signer_is_added_while_the_step_ends():
 
 
 def test_the_absent_one_and_who_stands_in_sign_together():
-    cast = make_cast()
+    cast = cast_again()
     item = opened(cast, CHECK + LAST)
     _absence(cast, cast.wu)
 
@@ -93,7 +93,7 @@ def test_the_absent_one_and_who_stands_in_sign_together():
 
 
 def test_the_same_person_is_sent_one_copy_by_two():
-    cast = make_cast()
+    cast = cast_again()
     item = opened(cast, CHECK + LAST)
 
     said = at_once(*(lambda by=by: copy_to(by, item, people=[cast.wu], words="") for by in (cast.wang, cast.zhao)))
@@ -103,7 +103,7 @@ def test_the_same_person_is_sent_one_copy_by_two():
 
 
 def test_two_absences_of_one_person_do_not_overlap():
-    cast = make_cast()
+    cast = cast_again()
 
     said = at_once(lambda: _absence(cast, cast.wu), lambda: _absence(cast, cast.li))
 

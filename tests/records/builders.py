@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from weilu.demo import PASSWORD, Cast, make_cast
+from weilu.demo import PASSWORD, Cast
 from weilu.evidence.models import Entry, Staged
 from weilu.process.models import Event, FlowVersion, WorkItem
 from weilu.records.actions import freeze_sheet, sign_sheet
@@ -10,7 +10,7 @@ from weilu.records.models import RecordSheet, SheetSignature
 from weilu.systems.models import System
 
 STROKES = [[[40, 120], [90, 40], [140, 160], [210, 60], [260, 150]], [[300, 50], [360, 150], [420, 60], [520, 110]]]
-__all__ = ["PASSWORD", "STROKES", "Cast", "make_cast"]
+__all__ = ["PASSWORD", "STROKES", "Cast"]
 
 
 def content(**over: Any) -> dict[str, Any]:

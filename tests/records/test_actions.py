@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from tests.cast import cast_again
 from tests.records.builders import PASSWORD, STROKES, content, everything, kinds_staged, make_item, make_sheet, sign
 from tests.support.unchanged import Refusal, refusal_of
-from weilu.demo import make_cast
 from weilu.evidence.files import read
 from weilu.evidence.models import Staged
 from weilu.kernel import events
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def people():
-    return make_cast()
+    return cast_again()
 
 
 def refuse(by, sheet, **over):

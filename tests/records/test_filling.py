@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.cast import cast_again
 from tests.documents.builders import approve, make_template, next_version, tomorrow
 from tests.documents.word import made, texts
 from tests.records.builders import content, make_item, make_sheet, sign
 from tests.records.test_overtime import answer, frozen
 from tests.support.unchanged import Refusal, refusal_of
-from weilu.demo import Cast, make_cast
+from weilu.demo import Cast
 from weilu.documents.models import Document, Version
 from weilu.evidence.actions import tick
 from weilu.evidence.files import read
@@ -29,7 +30,7 @@ STEP = {"title": "升级", "host": "app-01", "started_at": "", "seconds": 0, "re
 
 @pytest.fixture
 def people() -> Cast:
-    return make_cast()
+    return cast_again()
 
 
 def fill(people: Cast, sheet: RecordSheet, template: Version) -> list[str]:

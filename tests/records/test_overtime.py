@@ -8,10 +8,11 @@ import pypdfium2
 import pytest
 from django.test import Client
 
+from tests.cast import cast_again
 from tests.records.builders import PASSWORD, STROKES, content, make_item, make_sheet, sign
 from tests.records.printing import covered, proof_on
 from tests.support.unchanged import Refusal, every_row, refusal_of, ruling
-from weilu.demo import Cast, make_cast
+from weilu.demo import Cast
 from weilu.evidence.actions import tick
 from weilu.evidence.files import read
 from weilu.evidence.models import Entry, Staged
@@ -39,7 +40,7 @@ def at(day: str, hour: str) -> datetime:
 
 @pytest.fixture
 def people() -> Cast:
-    return make_cast()
+    return cast_again()
 
 
 def enter(people: Cast, item: WorkItem, since: str = "17:00", until: str = "20:30", **over: Any) -> Overtime:

@@ -5,8 +5,8 @@ import json
 import pytest
 from django.test import Client
 
+from tests.cast import cast_again
 from tests.records.builders import PASSWORD, STROKES, everything, make_sheet, sign
-from weilu.demo import make_cast
 from weilu.records.models import RecordSheet
 
 pytestmark = pytest.mark.django_db
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def people():
-    return make_cast()
+    return cast_again()
 
 
 def client_of(person) -> Client:

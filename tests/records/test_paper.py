@@ -7,8 +7,8 @@ import pypdfium2.raw as pdfium
 import pytest
 import zxingcpp
 
+from tests.cast import cast_again
 from tests.records.builders import make_sheet, sign
-from weilu.demo import make_cast
 from weilu.documents.printing import print_form
 from weilu.records.actions import cancel_number, draft_sheet
 from weilu.records.models import RecordSheet
@@ -20,7 +20,7 @@ HOSTILE = '#set text(red) $x^2$ *粗* _斜_ @ref [a] \\ // 注 `raw` <lab> ~ ---
 
 @pytest.fixture
 def people():
-    return make_cast()
+    return cast_again()
 
 
 def printed(sheet) -> pypdfium2.PdfDocument:

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.records.builders import make_cast, make_item, make_sheet, sign
+from tests.cast import cast_again
+from tests.records.builders import make_item, make_sheet, sign
 from tests.records.printing import covered, pictures, proof_on, scanned_pdf
 from tests.records.test_actions import refuse
 from weilu.demo import Cast
@@ -44,7 +45,7 @@ WITHOUT_WEILU = (
 
 @pytest.fixture
 def people() -> Cast:
-    return make_cast()
+    return cast_again()
 
 
 @pytest.fixture

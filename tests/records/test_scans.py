@@ -16,7 +16,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image, ImageDraw
 
-from tests.records.builders import everything, make_cast, make_item, make_sheet, sign
+from tests.cast import cast_again
+from tests.records.builders import everything, make_item, make_sheet, sign
 from tests.records.printing import covered, pictures
 from weilu.accounts.models import Organisation
 from weilu.demo import Cast
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def people() -> Cast:
-    return make_cast()
+    return cast_again()
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from tests.cast import cast_again
 from tests.records.builders import content, make_item, sign
-from weilu.demo import make_cast
 from weilu.kernel.refused import Refused
 from weilu.records.actions import freeze_sheet
 from weilu.records.models import RecordSheet, SheetSignature
@@ -30,7 +30,7 @@ def at_once(jobs):
 
 
 def test_numbers_have_no_gaps_when_many_freeze_and_some_are_refused():
-    people = make_cast()
+    people = cast_again()
     items = [make_item(people, f"JZ-BG-2026-{at:04d}") for at in range(1, 13)]
 
     def freeze(at):
@@ -46,7 +46,7 @@ def test_numbers_have_no_gaps_when_many_freeze_and_some_are_refused():
 
 
 def test_two_sign_one_side_at_once_and_one_wins():
-    people = make_cast()
+    people = cast_again()
     sheet = freeze_sheet(people.chen, make_item(people), content(), customer_signers=[people.wang, people.li])
 
     answers = at_once([lambda: sign(people.wang, sheet, "customer"), lambda: sign(people.li, sheet, "customer")])
@@ -56,7 +56,7 @@ def test_two_sign_one_side_at_once_and_one_wins():
 
 
 def test_both_sides_sign_at_once_and_the_sheet_is_complete():
-    people = make_cast()
+    people = cast_again()
     sheet = freeze_sheet(people.chen, make_item(people), content(), customer_signers=[people.wang])
 
     at_once([lambda: sign(people.wang, sheet, "customer"), lambda: sign(people.chen, sheet, "vendor")])

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from weilu.ui.retold import retold
+from weilu.ui.retold import _retell, retold
 
 pytestmark = pytest.mark.once
 
@@ -43,3 +43,10 @@ def test_a_chinese_page_leaves_chinese_as_it_is():
 def test_each_line_of_a_notice_is_told():
     with translation.override("en"):
         assert retold("已升级到 1.1.0\n预约平台") == "Upgraded to 1.1.0\n预约平台"
+
+
+def test_a_line_longer_than_any_sentence_of_ours_is_left_as_it_is_and_not_kept_in_memory():
+    line, kept = "已升级到 " + "1" * 3000, _retell.cache_info().currsize
+    with translation.override("en"):
+        assert retold(line) == line
+    assert _retell.cache_info().currsize == kept

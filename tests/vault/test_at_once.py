@@ -9,11 +9,10 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 
-from tests.cast import Cast
+from tests.cast import Cast, cast_again, make_host
 from tests.support.unchanged import Refusal, refusal_of
 from tests.vault.conftest import make_key, make_place, staged
 from tests.vault.going import gone_to
-from weilu.demo import make_cast, make_host
 from weilu.jobs.kinds import Fenced
 from weilu.jobs.models import Job
 from weilu.jobs.worker import claim, new_holder
@@ -102,7 +101,7 @@ def test_no_credential_is_given_to_a_host_that_was_just_retired(vault: Cast):
 @pytest.fixture
 def real(transactional_db: None) -> Cast:
     """The cast in a database where others see what was committed."""
-    cast = make_cast()
+    cast = cast_again()
     keys.ensure()
     return cast
 

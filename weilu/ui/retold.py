@@ -28,7 +28,11 @@ def retold(words: object, *, english: bool | None = None) -> str:
         from django.utils.translation import get_language  # the witness speaks where there is no Django
 
         english = (get_language() or "").startswith("en")
-    return "\n".join(_retell(line, english) for line in str(words or "").split("\n"))
+    lines = str(words or "").split("\n")
+    return "\n".join(_retell(line, english) if len(line) <= LONGEST else line for line in lines)
+
+
+LONGEST = 2000  # characters of a line; no sentence of ours is longer, and what was read is kept in memory
 
 
 @lru_cache(maxsize=4096)
