@@ -9,6 +9,7 @@ from weilu.accounts.actions import add_person, end_role, found_organisation, giv
 from weilu.accounts.house import name_head
 from weilu.accounts.models import Department, Grant, Organisation, Person, RoleHolding
 from weilu.accounts.queries import customers_with_people
+from weilu.accounts.roles import ROLES
 from weilu.evidence.models import Staged
 from weilu.kernel.times import now
 from weilu.systems.models import System
@@ -92,6 +93,17 @@ def test_a_customers_own_person_keeps_sight_without_any_role(cast):
 
     assert anew(cast.wu).owner_codes == frozenset({"JZ"})
     assert anew(cast.wu).rights == frozenset()
+
+
+def test_a_role_carries_nothing_once_the_grant_to_its_customer_has_ended(cast):
+    given = {cast.jz.id: ROLES["engineer"].rights}
+    assert anew(cast.chen).rights_by_owner == given
+    Grant.objects.filter(person=cast.chen).update(until=now() - timedelta(seconds=1))
+
+    assert RoleHolding.objects.in_force(now()).filter(person=cast.chen).count() == 1
+    assert (anew(cast.chen).rights_by_owner, anew(cast.chen).rights) == ({}, frozenset())
+    Grant.objects.filter(person=cast.chen).update(until=now() + timedelta(days=1))
+    assert anew(cast.chen).rights_by_owner == given
 
 
 def test_a_role_that_ended_is_given_again_and_both_periods_stay(cast):

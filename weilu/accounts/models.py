@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from weilu.accounts import credentials, watched  # noqa: F401  (their tables belong to this room's)
 from weilu.accounts.roles import ROLES
@@ -185,8 +185,18 @@ class Grant(models.Model):
 
 
 # What every page asks about its reader.
+# A role carries nothing while the grant to see its customer does not hold.
 HOLDS = Prepared(
-    lambda: RoleHolding.objects.in_force(slot("at")).filter(person=slot("person")).values_list("owner_id", "role")
+    lambda: (
+        RoleHolding.objects.in_force(slot("at"))
+        .filter(
+            Exists(
+                Grant.objects.in_force(slot("at")).filter(person=OuterRef("person"), organisation=OuterRef("owner"))
+            ),
+            person=slot("person"),
+        )
+        .values_list("owner_id", "role")
+    )
 )
 SEES = Prepared(
     lambda: Grant.objects.in_force(slot("at")).filter(person=slot("person")).values_list("organisation_id", flat=True)

@@ -167,7 +167,7 @@ def remaining(run: Run) -> str:
         if names := [end.name for end in ends if end.result == result]:
             lines.append(f"{words}的 {len(names)} 台：{named(names)}")
     if run.cause:
-        lines.append(f"原因：{run.cause}"[:500])
+        lines.append(f"原因：{mask(run.cause)}"[:500])
     return "\n".join(lines)[:3980] + "\n原因查明后另行变更。"
 
 

@@ -4,6 +4,7 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -262,7 +263,8 @@ def work_forever(stop: Event, pools: Sequence[str] = ()) -> None:
         except Exception:
             # A fault of Weilu's own: it must not take the other runs along, nor be tried for ever.
             log.exception("a turn of the worker failed")
-            worker.stumbled()
+            with suppress(OperationalError, InterfaceError, lease.Fenced):  # then the next turn finds out
+                worker.stumbled()
             stop.wait(2)
         close_old_connections()
         if not busy:
