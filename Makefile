@@ -16,7 +16,9 @@ demo: $(VENV)/.demo
 
 # Both databases at the same time, one on each core, whatever the other finds; PostgreSQL's words come after SQLite's.
 # What hangs on no database is dealt between them; test-sqlite and test-postgresql run all of it.
+# Bytecode is kept: a test starts hundreds of processes that would each compile Weilu anew.
 test: export WEILU_TEST_DEALT := 1
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev programs
 	@said=$$(mktemp); failed=0; \
 	WEILU_TEST_DATABASE=postgresql $(BIN)/python -m pytest >$$said 2>&1 & other=$$!; \

@@ -146,7 +146,6 @@ def test_a_body_that_cannot_be_read_gets_a_sentence_from_every_operation(told: T
 NASTY = ["\x00", "\ud800", "字" * 100_000, "", "　", "<script>", "../..", "http://[", "http://a:99999999/", "%00"]
 
 
-@pytest.mark.served
 @pytest.mark.parametrize("text", NASTY)
 def test_nasty_texts_of_the_right_type_are_refused_or_kept_and_never_break(told: Told, text: str):
     """Whoever may do most sends each text in every field of every operation."""

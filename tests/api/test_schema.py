@@ -22,7 +22,7 @@ from demo.target import free_port
 from weilu.demo import PASSWORD
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
-EXAMPLES = 6
+EXAMPLES = 3
 LAST = ("second_factor", "change_password", "end_visit", "end_other_visits")  # after them others may be refused
 WEILU = [sys.executable, "-m", "weilu.cli.main"]
 STAGE = """
