@@ -33,10 +33,9 @@ class Replayed(Generic[Made]):
             self._kept = deepcopy(made), {model: ", ".join(lines) for model, lines in rows.items() if lines}
             return made
         made, rows_kept = self._kept
-        with transaction.atomic(), connection.cursor() as cursor, connection.constraint_checks_disabled():
+        with transaction.atomic(), connection.cursor() as cursor:  # foreign keys are looked at when it ends
             statements = [_insert(model, lines) for model, lines in rows_kept.items()]
             if connection.vendor == "postgresql":
-                cursor.execute("SET CONSTRAINTS ALL DEFERRED")
                 statements = ["; ".join([*statements, *map(_serial, rows_kept)])]
             for statement in statements:
                 cursor.execute(statement)
