@@ -51,7 +51,7 @@ def bundle_step(cast: Cast, change: Change, data: bytes) -> dict[str, Any]:
 def test_a_hostile_bundle_is_refused_at_its_step_and_nothing_is_begun(cast, change, data, words):
     step = bundle_step(cast, change, data)
     told = refusal_of(lambda: host_plan(cast, change, steps=[UPGRADE, step]))
-    assert told == Refusal(words, "", "step-2")
+    assert told == Refusal(words, "", "step-2-file")
 
 
 def test_an_honest_bundle_is_planned_for_hosts_with_chinese_names_and_spaces(cast, change):
