@@ -59,7 +59,7 @@ def done(text: str) -> tuple[set[tuple[str, str, str]], set[str]]:
     return written, looked
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(mutated())
 @example(VALID[0])
 @example(VALID[1])

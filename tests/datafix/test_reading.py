@@ -264,6 +264,38 @@ def test_other_encodings_are_refused_at_their_first_byte(data: bytes, place: tup
     assert [one[:3] for one in refused(data, dialect)] == [(*place, "DAT-2")]
 
 
+# What the parser guesses or passes over.
+
+
+@pytest.mark.parametrize("dialect", ALL)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "escape", "lower(escape)", "asc", "(b BETWEEN 1 2)", "(b IN c)", "(b IN ())", "round(, b)", "round(b, )",
+        "lower()", "+1", "+", "t.null", "coalesce(b, , 1)", "(b NOT 1)", "(b IS IS NULL)", "b c", "1 2", "'x' b",
+        "CASE END", "()",
+    ],
+)  # fmt: skip
+def test_what_the_parser_only_guesses_is_refused(value: str, dialect: Dialect):
+    assert reasons(f"UPDATE t SET a = {value} WHERE id = 1", dialect) != []
+    assert reasons(f"INSERT INTO t (id, a) VALUES (1, {value})", dialect) != []
+
+
+UNREAD = "这条语句没能完整读懂，不能保证执行的就是审核的。换一种更简单的写法"
+
+
+def test_what_the_parser_cannot_say_again_is_refused():
+    """MySQL keeps the word for a type; the parser takes it for a column, and prints it in quotes."""
+    assert reasons("UPDATE t SET a = int WHERE id = 1", MY) == [UNREAD]
+    assert reasons("UPDATE t SET a = t.null WHERE id = 1", PG) == [UNREAD]
+
+
+@pytest.mark.parametrize("dialect", ALL)
+def test_a_word_that_is_neither_spoken_nor_a_name_is_refused(dialect: Dialect):
+    assert reasons("UPDATE t SET a = lower(escape) WHERE id = 1", dialect) == [UNREAD]
+    assert reasons("UPDATE t SET a = (b BETWEEN c d) WHERE id = 1", dialect) == [UNREAD]
+
+
 # Size and depth.
 
 

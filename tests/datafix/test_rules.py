@@ -32,7 +32,8 @@ def test_without_where_is_refused(text: str, dialect: Dialect):
         "a LIKE '%'", "a LIKE '%%'", "a NOT LIKE '%'", "id IN (id)", "id IN (1, id)", "id BETWEEN id AND 5",
         "id = NULL", "id <> NULL", "id = 1 = 1", "1 = 1 = id", "id = (1 = 1)", "(id = 1) = (id = 1)", "1 IN (1)",
         "1 BETWEEN 0 AND 2", "'x' LIKE 'x'", "coalesce(id, 1) = 1", "coalesce(1, id) = 1", "nullif(id, id) IS NULL",
-        "id * 0 = 0", "id - id = 0", "CASE WHEN id = 1 THEN 1 ELSE 1 END = 1", "length(a) >= 0", "(id, 1) = (id, 1)",
+        "id * 0 = 0", "id - id = 0", "a LIKE 'x' OR a NOT LIKE 'x'", "a IN (1) OR a NOT IN (1)",
+        "CASE WHEN id = 1 THEN 1 ELSE 1 END = 1", "length(a) >= 0", "(id, 1) = (id, 1)",
         "abs(id) >= 0", "CASE WHEN id = 1 THEN TRUE ELSE TRUE END", "1 = 1 AND 2 = 2", "id = 1 IS NOT NULL",
     ],
 )  # fmt: skip

@@ -116,6 +116,8 @@ def vocabulary(tokens: Sequence[Token], dialect: Dialect) -> list[Fault]:
         elif word in HIDDEN[dialect]:
             words = _("「%(word)s」是数据库自己的行号，会变。用表的主键；若是列名，加上引号") % {"word": token.text}
             found.append(Fault(at, words, AS_REVIEWED))
+        elif token.text in {"(", ","} and following in {")", ","} and not _called_in_vain(tokens, at, dialect):
+            found.append(Fault(at + 1, _("这里缺少内容"), AS_REVIEWED))
         elif following == "(" and is_name(token):
             found += _function(tokens, at, dialect)
     return found
@@ -129,6 +131,12 @@ def _out_of_place(tokens: Sequence[Token], at: int, depth: int) -> bool:
     if word == "FROM" and depth:
         return before != "DISTINCT"
     return word in {"INSERT", "UPDATE", "DELETE"} or (depth > 0 and word in PARTS)
+
+
+def _called_in_vain(tokens: Sequence[Token], at: int, dialect: Dialect) -> bool:
+    """The bracket of a function of which it is said already that it is refused."""
+    name = tokens[at - 1]
+    return tokens[at].text == "(" and is_name(name) and name.word not in FUNCTIONS[dialect]
 
 
 def _function(tokens: Sequence[Token], at: int, dialect: Dialect) -> Iterator[Fault]:

@@ -31,7 +31,7 @@ from weilu.datafix.outline import (
     unquoted,
     vocabulary,
 )
-from weilu.datafix.rules import constant_parts, foreign, loose, moments
+from weilu.datafix.rules import as_spoken, constant_parts, foreign, loose, moments
 from weilu.datafix.scanning import Kind, Token, read_text, scan
 from weilu.datafix.words import MOMENTS, Dialect
 
@@ -234,6 +234,7 @@ def _same(
     condition = tree.args.get("where")
     return (
         Counter(said) == Counter(names) + Counter(header)
+        and as_spoken(tree, Counter(one.text.upper() for one in tokens if one.kind in (Kind.WORD, Kind.SIGN)))
         and (literals[True], literals[False]) == (values[Kind.STRING], values[Kind.NUMBER])
         and sum(1 for _one in tree.find_all(exp.HexString)) == values[Kind.HEX]
         and (_name(target.args.get("db"), dialect), _name(target.this, dialect))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
-from weilu.datafix.words import MOMENTS, Dialect
+from weilu.datafix.words import MOMENTS, Dialect, these
 
 # What a tree may be made of, beside functions, whose names were looked at before.
 ALLOWED = frozenset(
@@ -17,6 +18,15 @@ ALLOWED = frozenset(
         exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In, exp.Between, exp.Like, exp.ILike, exp.Escape, exp.Not, exp.And,
         exp.Or, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe,
     }
+)  # fmt: skip
+# What stands in a tree as often as its words and signs in the text: else the parser has passed over one.
+SPOKEN_AS: tuple[tuple[tuple[type[exp.Expr], ...], frozenset[str]], ...] = (
+    ((exp.And, exp.Between), these("AND")), ((exp.Or,), these("OR")), ((exp.Between,), these("BETWEEN")),
+    ((exp.In,), these("IN")), ((exp.Like, exp.ILike), these("LIKE ILIKE")), ((exp.Escape,), these("ESCAPE")),
+    ((exp.Null,), these("NULL")), ((exp.Boolean,), these("TRUE FALSE")), ((exp.Case,), these("CASE")),
+    ((exp.Add,), these("+")), ((exp.Sub, exp.Neg), these("-")), ((exp.Mul,), these("*")), ((exp.Div,), these("/")),
+    ((exp.Mod,), these("% MOD")), ((exp.DPipe,), these("||")), ((exp.EQ,), these("=")), ((exp.NEQ,), these("<> !=")),
+    ((exp.GT,), these(">")), ((exp.GTE,), these(">=")), ((exp.LT,), these("<")), ((exp.LTE,), these("<=")),
 )  # fmt: skip
 COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Like, exp.ILike)
 PREDICATES = (*COMPARISONS, exp.Is, exp.In, exp.Between, exp.Not, exp.And, exp.Or)
@@ -34,9 +44,20 @@ def foreign(tree: exp.Expr, dialect: Dialect) -> exp.Expr | None:
             return node
         if isinstance(node, exp.ILike) and dialect is not Dialect.POSTGRESQL:
             return node
+        if isinstance(node, exp.In) and not node.expressions:
+            return node
         if isinstance(node, exp.Tuple) and not _compares_rows(node) and not isinstance(node.parent, exp.Values):
             return node
     return None
+
+
+def as_spoken(tree: exp.Expr, words: Counter[str]) -> bool:
+    """Whether the tree holds as many of each kind of node as the statement has words and signs for them."""
+    nodes = Counter(type(node) for node in tree.walk())
+    turned = nodes[exp.Not] + sum(1 for node in tree.walk() if node.args.get("negate"))
+    return words["NOT"] == turned + nodes[exp.NullSafeEQ] - words["<=>"] and all(
+        sum(nodes[kind] for kind in kinds) == sum(words[word] for word in said) for kinds, said in SPOKEN_AS
+    )
 
 
 def _compares_rows(node: exp.Tuple) -> bool:
@@ -79,8 +100,10 @@ def _sided(node: exp.Expr) -> tuple[exp.Expr, bool]:
         node = node.this
     if (other := OPPOSITES.get(type(node))) is not None:
         return other(this=node.this.copy(), expression=node.expression.copy()), not turned
-    if isinstance(node, exp.Is) and node.args.get("negate"):  # PostgreSQL's `IS NOT`
-        return exp.Is(this=node.this.copy(), expression=node.expression.copy()), not turned
+    if node.args.get("negate"):  # how the parser keeps some of `IS NOT`, `NOT LIKE`
+        node = node.copy()
+        node.set("negate", None)
+        return node, not turned
     return node, turned
 
 
