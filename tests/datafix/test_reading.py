@@ -292,7 +292,7 @@ def test_what_the_parser_cannot_say_again_is_refused():
 
 @pytest.mark.parametrize("dialect", ALL)
 def test_a_word_that_is_neither_spoken_nor_a_name_is_refused(dialect: Dialect):
-    assert reasons("UPDATE t SET a = lower(escape) WHERE id = 1", dialect) == [UNREAD]
+    assert reasons("UPDATE t SET a = lower(asc) WHERE id = 1", dialect) == [UNREAD]
     assert reasons("UPDATE t SET a = (b BETWEEN c d) WHERE id = 1", dialect) == [UNREAD]
 
 
