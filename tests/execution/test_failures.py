@@ -24,7 +24,7 @@ from weilu.kernel.refused import Refused
 from weilu.kernel.times import iso, now
 from weilu.process.models import WorkItem
 
-pytestmark = [pytest.mark.served, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 
 def untouched(target: Target, run: Run) -> bool:

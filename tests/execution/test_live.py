@@ -18,7 +18,7 @@ from weilu.execution.models import Run
 from weilu.execution.target import live
 from weilu.execution.worker import Worker
 
-pytestmark = [pytest.mark.slow, pytest.mark.served, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 BEGUN, RESTORED = ("plain", "开始：演练"), ("line", "副本已还原，试用端口 N")
 DONE = [
