@@ -3,19 +3,27 @@
 Four steps for all hosts at once: a package upgrade, a file, a script, a check over HTTP. The reference calls
 `ansible-playbook` once a step with the modules an administrator would use, over connections kept open between them.
 Before each turn the hosts are as they were before the first. The time of the run is from its order to its end, with
-every check, journal, evidence and key of it. The second figure is from the order to the first line of a host's output.
+every check, journal, evidence and key of it. The first line is timed as a person sees it: a worker looks for work as
+it always does, the page of the run asks as often as its own words say, and the time is from the order to the answer
+that holds a line; then to the first that holds a line of a host. The latter stands beside plain Ansible's own first
+line of a host, in its first call.
 """
 
 import json
 import os
+import random
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from html import escape
 from pathlib import Path
 from typing import Any
 
-HOSTS, TURNS, GOAL, GOAL_FIRST = 10, 3, 1.15, 1.0
+HOSTS, TURNS, GOAL, GOAL_FIRST = 10, 5, 1.15, 1.0
+EVERY = re.compile(r'hx-trigger="every (\d+)(ms|s)"')
 PLAYS = (
     "apt: {name: jzhello=1.1.0, update_cache: true, allow_downgrade: true}",
     "copy: {content: 'level=2', dest: /etc/jz.conf, mode: '0640'}",
@@ -39,6 +47,7 @@ def rows() -> list[dict[str, Any]]:
         print(f"runs on hosts are left out: {why}", file=sys.stderr)
         return []
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", "--noinput", verbosity=0)
     with tempfile.TemporaryDirectory(prefix="weilu-bench-") as folder:
         site = Site(Path(folder))
         try:
@@ -54,28 +63,31 @@ def _measured(site: Any, folder: Path) -> list[dict[str, Any]]:
     for host in fleet.real:
         repository.give(host)
         _as_before(host)
-    ours, reference, first = [], [], []
+    ours, reference, first, of_host, beside_host = [], [], [], [], []
     for _turn in range(TURNS):
-        took, line = _run(fleet)
+        line, line_of_host, took = _run(fleet)
         ours.append(took)
         first.append(line)
+        of_host.append(line_of_host)
         for host in fleet.real:
             _as_before(host)
-        reference.append(_reference(site, folder))
+        took, line_of_host = _reference(site, folder)
+        reference.append(took)
+        beside_host.append(line_of_host)
         for host in fleet.real:
             _as_before(host)
-    took, beside = min(ours), min(reference)
     return [
-        _row(f"whole run on {HOSTS} hosts, 4 steps (s)", took, beside, GOAL),
-        _row("from the order to the first line of a host (s)", min(first), None, GOAL_FIRST),
+        _row(f"whole run on {HOSTS} hosts, 4 steps (s)", min(ours), min(reference), GOAL),
+        _row("from the order to the first line on the page, the slowest (s)", max(first), None, GOAL_FIRST),
+        _row("from the order to the first line of a host on the page (s)", min(of_host), min(beside_host), None),
     ]
 
 
-def _row(name: str, value: float, reference: float | None, goal: float) -> dict[str, Any]:
+def _row(name: str, value: float, reference: float | None, goal: float | None) -> dict[str, Any]:
     ratio = value / reference if reference else None
     return {
         "name": name, "value": value, "reference": reference, "ratio": ratio, "goal": goal,
-        "reached": (ratio if ratio is not None else value) <= goal,
+        "reached": (ratio if ratio is not None else value) <= goal if goal else None,
     }  # fmt: skip
 
 
@@ -110,10 +122,12 @@ def _fleet(site: Any) -> Any:
     return fleet
 
 
-def _run(fleet: Any) -> tuple[float, float]:
-    """Seconds from the order to the end, and to the first line that a host said."""
+def _run(fleet: Any) -> tuple[float, float, float]:
+    """Seconds from the order to the first line on the page, to the first of a host there, and to the end."""
+    from django.test import Client
+
     from tests.fleet.conftest import COUNT
-    from weilu.execution.worker import FOLLOW_SECONDS, Worker
+    from weilu.execution.worker import work_forever
 
     script, setting = fleet.keep(COUNT), fleet.keep("level=2", "jz.conf")
     told = fleet.orders(
@@ -124,20 +138,62 @@ def _run(fleet: Any) -> tuple[float, float]:
         artefacts=[script, setting],
     )
     told["batches"] |= {"canary": 0, "at_once": HOSTS}
-    worker, first, began = Worker(), 0.0, time.monotonic()
-    run = fleet.order(told)
-    while run.state in ("queued", "running"):
-        if not worker.work_once():
-            time.sleep(FOLLOW_SECONDS)
-        if not first and run.events.filter(host__isnull=False).exists():
-            first = time.monotonic() - began
-        run.refresh_from_db()
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(fleet.cast.chen)
+    client.get(f"/runs/{_earlier(fleet).uid}/")  # a web process that has shown such a page before
+    over = threading.Event()
+    worker = threading.Thread(target=work_forever, args=(over,))
+    worker.start()
+    try:
+        time.sleep(random.uniform(0.5, 1.0))  # noqa: S311 -- somewhere between two looks of a worker that has nothing to do
+        began = time.monotonic()
+        run = fleet.order(told)
+        first, of_host = _watched(client, run, began)
+        while run.state in ("queued", "running"):
+            time.sleep(0.05)
+            run.refresh_from_db()
+        took = time.monotonic() - began
+    finally:
+        over.set()
+        worker.join()
     if run.state != "succeeded":
         raise RuntimeError(f"{run.number} {run.state}: {run.cause}")
-    return time.monotonic() - began, first
+    return first, of_host, took
 
 
-def _reference(site: Any, folder: Path) -> float:
+def _earlier(fleet: Any) -> Any:
+    from tests.execution.fleet_rows import make_fleet, make_steps
+    from weilu.execution.models import Run
+
+    return Run.objects.last() or make_fleet(fleet.cast, (HOSTS,), make_steps(("第 1 步",)), state="succeeded")
+
+
+def _watched(client: Any, run: Any, began: float) -> tuple[float, float]:
+    """What the page of the run gets to see, asking as often as it does in a browser: first line, first of a host."""
+    first, wait = 0.0, 1.0
+    page = client.get(f"/runs/{run.uid}/?host=0").content.decode()
+    if _shows(page, run.events):
+        first = time.monotonic() - began
+    while True:
+        if told := EVERY.search(page):  # an answer without news leaves the page as it is
+            wait = int(told[1]) * (0.001 if told[2] == "ms" else 1)
+        time.sleep(wait)
+        asked = "&host=0" if not first else ""  # the run's own log until it has a line, then the host that speaks
+        page = client.get(f"/runs/{run.uid}/grid?after=0{asked}").content.decode()
+        at = time.monotonic() - began
+        if not first and _shows(page, run.events):
+            first = at
+        if _shows(page, run.events.filter(host__isnull=False)):
+            return first, at
+
+
+def _shows(page: str, events: Any) -> bool:
+    line = events.order_by("seq").first()
+    return line is not None and escape(line.text) in page
+
+
+def _reference(site: Any, folder: Path) -> tuple[float, float]:
+    """Seconds of the whole sequence, and until its first call said a word of a host."""
     place = folder / "reference"
     place.mkdir(exist_ok=True)
     known = "".join(f"{host.address} {host.key_type} {host.key}\n" for host in site.hosts)
@@ -155,9 +211,15 @@ def _reference(site: Any, folder: Path) -> float:
         "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3", "ANSIBLE_HOST_KEY_CHECKING": "1",
     }  # fmt: skip
     program, began = Path(sys.executable).with_name("ansible-playbook"), time.monotonic()
+    first = 0.0
     for number in range(len(PLAYS)):
         command = [str(program), "-i", str(place / "hosts.json"), str(place / f"{number}.yml")]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(done.stdout[-2000:])
-    return time.monotonic() - began
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+            said = []
+            for line in process.stdout or ():
+                said.append(line)
+                if not first and line.startswith(("changed:", "ok:", "fatal:")):
+                    first = time.monotonic() - began
+        if process.returncode:
+            raise RuntimeError("".join(said)[-2000:])
+    return time.monotonic() - began, first

@@ -45,6 +45,7 @@ def candidate(order: Order, version: str) -> str:
 
 def refresh() -> None:
     """The lists of the sources as they are now; another apt, such as the host's nightly one, is waited for."""
+    say("更新软件源清单")
     until = time.monotonic() + BUSY_SECONDS
     while True:
         code, said = told_by(["apt-get", "-qq", "update", "-o", "APT::Update::Error-Mode=any"], 180)

@@ -18,7 +18,7 @@ PATIENCE_SECONDS, AGAIN_SECONDS = 60, 2
 LOST = "WEILU-LOST "
 
 
-# Takes down what comes on its standard input: one line with names and sizes, then the files; becomes the program.
+# Takes down what comes on its standard input: one line with names and sizes, then the files; goes on as the program.
 # Folders that a host which went down in the middle left behind go after two days. What keeps it from beginning
 # is told: then nothing of the step has happened.
 UNPACK = """import json, os, shutil, sys, tempfile, time
@@ -41,8 +41,13 @@ except OSError as problem:
     print(json.dumps({"never": str(problem)}))
     sys.exit(0)
 program = os.path.join(folder, "helper.pyz")
-os.execv(sys.executable, [sys.executable, program, "start", told["verb"], told["order"]])
+sys.argv[:] = [program, "start", told["verb"], told["order"]]
+sys.path.insert(0, program)
+from weilu_target.live import main
+sys.exit(main(sys.argv[1:]))
 """
+# The host's own additions to Python are neither needed nor waited for, and nothing of them acts here.
+ALONE = ("-I", "-S", "-X", "utf8")
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -80,7 +85,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _begin(self, payload: bytes) -> dict[str, Any]:
         """An ssh that ends with 255 before a word came back: either never there, or lost on the way; only it knows."""
-        command = " ".join(shlex.quote(word) for word in (self._task.args["interpreter"], "-c", UNPACK))
+        command = " ".join(shlex.quote(word) for word in (self._task.args["interpreter"], *ALONE, "-c", UNPACK))
         try:
             done = self._low_level_execute_command(command, in_data=payload)
         except AnsibleConnectionFailure as problem:
@@ -100,7 +105,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """What came after byte `at`; the connection may be gone for a while."""
         until = time.monotonic() + PATIENCE_SECONDS
         program = f"{folder}/helper.pyz"
-        words = (self._task.args["interpreter"], program, "follow", folder, str(at))
+        words = (self._task.args["interpreter"], *ALONE, program, "follow", folder, str(at))
         while True:
             try:
                 return _json(self._low_level_execute_command(" ".join(map(shlex.quote, words))))
