@@ -145,7 +145,7 @@ def _run(fleet: Any) -> tuple[float, float, float]:
     worker = threading.Thread(target=work_forever, args=(over,))
     worker.start()
     try:
-        time.sleep(random.uniform(0.5, 1.0))  # noqa: S311 -- somewhere between two looks of a worker that has nothing to do
+        time.sleep(random.uniform(0.5, 1.0))
         began = time.monotonic()
         run = fleet.order(told)
         first, of_host = _watched(client, run, began)
